@@ -1,0 +1,1 @@
+"""apigen turns api/*.api into code. Python standard library only."""

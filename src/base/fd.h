@@ -1,0 +1,26 @@
+// Owns a file descriptor; closes it once. Not for sharing between threads while moving.
+#pragma once
+#include <unistd.h>
+
+#include <utility>
+
+namespace base {
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) { reset(); fd_ = std::exchange(other.fd_, -1); }
+    return *this;
+  }
+  ~Fd() { reset(); }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset() { if (fd_ >= 0) close(std::exchange(fd_, -1)); }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+}  // namespace base

@@ -1,0 +1,48 @@
+// Waiting on a 32-bit word, between threads of one process or (shared) between processes. std::atomic::wait would not wake another process.
+#pragma once
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace base {
+
+// Sleeps while word == expected; returns on wake, change, signal or after timeout_ms (negative: no limit).
+inline void futex_wait(std::atomic<uint32_t>& word, uint32_t expected, int timeout_ms = -1, bool shared = false) {
+  timespec limit{timeout_ms / 1000, (timeout_ms % 1000) * 1000000L};
+  syscall(SYS_futex, &word, shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE, expected, timeout_ms < 0 ? nullptr : &limit, nullptr, 0);
+}
+inline void futex_wake(std::atomic<uint32_t>& word, int how_many = 1, bool shared = false) {
+  syscall(SYS_futex, &word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, how_many, nullptr, nullptr, 0);
+}
+
+inline uint64_t now_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return uint64_t(t.tv_sec) * 1000000000ull + uint64_t(t.tv_nsec);
+}
+inline void pause() { __builtin_ia32_pause(); }
+
+// A counter that threads wait on: signal() after the state they look at has changed. wait(seen) returns once the count differs from seen.
+class Signal {
+ public:
+  uint32_t count() const { return word_.load(std::memory_order_acquire); }
+  void signal_all() {
+    word_.fetch_add(1, std::memory_order_release);
+    futex_wake(word_, 1 << 30);
+  }
+  void signal_one() {
+    word_.fetch_add(1, std::memory_order_release);
+    futex_wake(word_, 1);
+  }
+  void wait(uint32_t seen, int timeout_ms = -1) { futex_wait(word_, seen, timeout_ms); }
+
+ private:
+  std::atomic<uint32_t> word_{0};
+};
+
+}  // namespace base

@@ -1,0 +1,189 @@
+// Memory copies. Data for the device travels with the call; data from it comes back as host_write messages, at the latest with the reply of a
+// call that waits for it. What CUDA lets a program see decides who waits: a pageable source may be reused on return (so it is copied or sent
+// first), a pageable destination is complete on return, pinned memory is neither.
+#include "client/copy.h"
+
+#include "client/context.h"
+#include "client/memory_map.h"
+#include "wire/session.h"
+
+namespace client {
+
+static constexpr uint64_t kCopyBelow = 64 << 10;   // smaller sources are copied into the queue, whatever memory they are in
+
+static bool pinned(const void* p) {
+  Range r;
+  return find_range(uint64_t(p), &r) && is_host(r.place);
+}
+
+// Bounds are checked here so that the error comes with the call: the worker's would come late. Unknown memory is left to the driver, which is then asked to answer.
+enum class Bounds { good, bad, unknown };
+static Bounds check(const DeviceBox& b) {
+  Range r;
+  if (b.array || !find_range(b.device, &r)) return Bounds::unknown;
+  if (is_host(r.place)) return Bounds::unknown;
+  uint64_t bytes = b.width + (b.rows - 1) * b.pitch + (b.depth - 1) * b.slice;
+  return b.device - r.base + bytes <= r.bytes ? Bounds::good : Bounds::bad;
+}
+
+template <class Args>
+static void fill(Args& a, const DeviceBox& b, uint64_t stream) {
+  a.device = b.device;
+  a.array = number_of(b.array);
+  a.x = b.x; a.y = b.y; a.z = b.z; a.pitch = b.pitch; a.slice = b.slice;
+  a.widthInBytes = b.width; a.rows = b.rows; a.depth = b.depth;
+  a.hStream = stream;
+}
+
+static CUresult check_call(const Caller& at, const DeviceBox& box, uint64_t stream, Bounds* bounds) {
+  if (at.error) return CUresult(at.error);
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!known(stream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;
+  if (!known(number_of(box.array), wire::kCUarray)) return CUDA_ERROR_INVALID_HANDLE;
+  *bounds = check(box);
+  return *bounds == Bounds::bad ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}
+
+CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wait wait) {
+  Caller at = caller();
+  uint64_t hStream = at.stream(stream), bytes = to.width * to.rows * to.depth;
+  Bounds bounds;
+  if (CUresult rc = check_call(at, to, hStream, &bounds)) return rc;
+  if (!bytes) return CUDA_SUCCESS;
+  if (!from.p) return CUDA_ERROR_INVALID_VALUE;
+  // A read into this memory that is still on its way must land first: in stream order it is older.
+  if (at.session->host_write_pending(from.p, (to.depth - 1) * from.slice + (to.rows - 1) * from.pitch + to.width))
+    if (CUresult rc = remote::cuCtxSynchronize()) return rc;
+  wire::tfWrite::Args a;
+  fill(a, to, hStream);
+  bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
+  bool borrow = whole && bytes >= kCopyBelow;
+  teleport::Call call(*at.session, wire::op::tfWrite, at.context, at.flags);
+  a.put(call.in());
+  if (borrow) call.bulk_borrow(from.p, bytes);
+  else if (whole) call.bulk_copy(from.p, bytes);
+  else call.bulk_slices(from.p, to.width, from.pitch, to.rows, from.slice, to.depth);
+  uint64_t number = call.number();
+  if (bounds == Bounds::unknown) {
+    teleport::Reply reply;
+    return CUresult(call.wait(&reply));
+  }
+  CUresult rc = CUresult(call.send());
+  if (borrow && (wait == Wait::done || !pinned(from.p))) at.session->wait_sent(number);
+  return rc;
+}
+
+CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wait wait) {
+  Caller at = caller();
+  uint64_t hStream = at.stream(stream);
+  Bounds bounds;
+  if (CUresult rc = check_call(at, from, hStream, &bounds)) return rc;
+  if (from.width * from.rows * from.depth == 0) return CUDA_SUCCESS;
+  if (!to.p) return CUDA_ERROR_INVALID_VALUE;
+  if (wait == Wait::none && !pinned(to.p)) wait = Wait::done;
+  uint64_t last = 0;
+  for (size_t z = 0; z < from.depth; z++) {   // a destination is rows of one pitch: one call for each slice
+    DeviceBox slice = from;
+    slice.depth = 1;
+    if (from.array) slice.z += z;
+    else slice.device += z * from.slice;
+    wire::tfRead::Args a;
+    fill(a, slice, hStream);
+    teleport::Call call(*at.session, wire::op::tfRead, at.context, at.flags);
+    a.put(call.in());
+    last = call.number();
+    teleport::HostDestination destination{static_cast<char*>(to.p) + z * to.slice, from.width, to.pitch ? to.pitch : from.width, from.rows};
+    if (to.pitch == from.width) destination = {destination.to, from.width * from.rows, 0, 1};
+    at.session->expect_host_write(last, destination);
+    if (bounds == Bounds::unknown) {
+      teleport::Reply reply;
+      if (CUresult rc = CUresult(call.wait(&reply))) {
+        at.session->forget_host_write(last);
+        return rc;
+      }
+    } else if (CUresult rc = CUresult(call.send())) {
+      return rc;
+    }
+  }
+  if (wait == Wait::none) return CUDA_SUCCESS;
+  CUresult rc = remote::cuStreamSynchronize(handle_of<CUstream>(hStream));
+  if (rc) at.session->forget_host_write(last);
+  return rc;
+}
+
+static DeviceBox linear(CUdeviceptr device, size_t bytes) {
+  DeviceBox b;
+  b.device = device;
+  b.width = b.pitch = b.slice = bytes;
+  return b;
+}
+static DeviceBox in_array(CUarray array, size_t offset, size_t bytes) {
+  DeviceBox b = linear(0, bytes);
+  b.array = array;
+  b.x = offset;
+  return b;
+}
+static HostBox host(const void* p, size_t bytes) { return {const_cast<void*>(p), bytes, bytes}; }
+
+// Between two places whose kind the addresses tell.
+static CUresult unified(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream stream, Wait wait) {
+  Range d, s;
+  bool to_device = find_range(dst, &d) && !is_host(d.place), from_device = find_range(src, &s) && !is_host(s.place);
+  auto *to = reinterpret_cast<void*>(dst), *from = reinterpret_cast<void*>(src);
+  if (to_device && from_device) return wait == Wait::done ? remote::cuMemcpyDtoD_v2(dst, src, n) : remote::cuMemcpyDtoDAsync_v2(dst, src, n, stream);
+  if (to_device) return write_box(linear(dst, n), host(from, n), stream, wait);
+  if (from_device) return read_box(host(to, n), linear(src, n), stream, wait);
+  if (int error = caller().error) return CUresult(error);
+  if (CUresult rc = remote::cuStreamSynchronize(stream)) return rc;   // host to host, in stream order
+  memmove(to, from, n);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
+  return write_box(linear(dstDevice, ByteCount), host(srcHost, ByteCount), nullptr, Wait::done);
+}
+EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount, CUstream hStream) {
+  return write_box(linear(dstDevice, ByteCount), host(srcHost, ByteCount), hStream, Wait::none);
+}
+EXPORT CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
+  return read_box(host(dstHost, ByteCount), linear(srcDevice, ByteCount), nullptr, Wait::done);
+}
+EXPORT CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
+  return read_box(host(dstHost, ByteCount), linear(srcDevice, ByteCount), hStream, Wait::none);
+}
+EXPORT CUresult cuMemcpyHtoA_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount) {
+  return write_box(in_array(dstArray, dstOffset, ByteCount), host(srcHost, ByteCount), nullptr, Wait::done);
+}
+EXPORT CUresult cuMemcpyHtoAAsync_v2(CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount, CUstream hStream) {
+  return write_box(in_array(dstArray, dstOffset, ByteCount), host(srcHost, ByteCount), hStream, Wait::none);
+}
+EXPORT CUresult cuMemcpyAtoH_v2(void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount) {
+  return read_box(host(dstHost, ByteCount), in_array(srcArray, srcOffset, ByteCount), nullptr, Wait::done);
+}
+EXPORT CUresult cuMemcpyAtoHAsync_v2(void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount, CUstream hStream) {
+  return read_box(host(dstHost, ByteCount), in_array(srcArray, srcOffset, ByteCount), hStream, Wait::none);
+}
+EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount) { return unified(dst, src, ByteCount, nullptr, Wait::done); }
+EXPORT CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream hStream) { return unified(dst, src, ByteCount, hStream, Wait::none); }
+EXPORT CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext, CUdeviceptr srcDevice, CUcontext, size_t ByteCount) {
+  return remote::cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);   // unified addresses say where each side is
+}
+EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext, CUdeviceptr srcDevice, CUcontext, size_t ByteCount, CUstream hStream) {
+  return remote::cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
+}
+EXPORT CUresult cuMemcpyBatchAsync_v2(CUdeviceptr* dsts, CUdeviceptr* srcs, size_t* sizes, size_t count, CUmemcpyAttributes*, size_t*, size_t, CUstream hStream) {
+  if (!dsts || !srcs || !sizes || !count) return CUDA_ERROR_INVALID_VALUE;
+  for (size_t i = 0; i < count; i++)
+    if (CUresult rc = unified(dsts[i], srcs[i], sizes[i], hStream, Wait::none)) return rc;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemcpyBatchAsync(CUdeviceptr* dsts, CUdeviceptr* srcs, size_t* sizes, size_t count, CUmemcpyAttributes* attrs, size_t* attrsIdxs, size_t numAttrs,
+                                   size_t* failIdx, CUstream hStream) {
+  CUresult rc = cuMemcpyBatchAsync_v2(dsts, srcs, sizes, count, attrs, attrsIdxs, numAttrs, hStream);
+  if (rc && failIdx) *failIdx = SIZE_MAX;   // not known which
+  return rc;
+}

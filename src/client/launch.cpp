@@ -1,0 +1,92 @@
+// Launches: packed by the kernel's layout into one queued call; what a driver refuses at the call is refused here, at the call.
+#include "client/context.h"
+#include "client/devices.h"
+#include "client/launch.h"
+#include "client/module.h"
+#include "client/remote.h"
+#include "wire/session.h"
+
+namespace client {
+
+// An attribute whose value holds a pointer into this process or a handle that must be given back cannot travel.
+CUresult check_attributes(const CUlaunchConfig* config) {
+  for (unsigned i = 0; i < config->numAttrs; i++)
+    if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE) return CUDA_ERROR_NOT_SUPPORTED;
+  return CUDA_SUCCESS;
+}
+
+static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  Kernel* k = find_kernel(number_of(f));
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  wire::tfLaunch::Args a;
+  a.hStream = at.stream(c.hStream);
+  if (!known(a.hStream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;
+  const Device& d = device_info(current()->device);
+  auto in = [](unsigned v, int max) { return v >= 1 && v <= unsigned(max); };
+  if (!in(c.gridDimX, d.max_grid[0]) || !in(c.gridDimY, d.max_grid[1]) || !in(c.gridDimZ, d.max_grid[2]) || !in(c.blockDimX, d.max_block[0]) ||
+      !in(c.blockDimY, d.max_block[1]) || !in(c.blockDimZ, d.max_block[2]) || uint64_t(c.blockDimX) * c.blockDimY * c.blockDimZ > uint64_t(d.max_threads_per_block) ||
+      c.sharedMemBytes > unsigned(d.max_shared_optin))
+    return CUDA_ERROR_INVALID_VALUE;
+  a.function = number_of(f);
+  a.gridDimX = c.gridDimX; a.gridDimY = c.gridDimY; a.gridDimZ = c.gridDimZ;
+  a.blockDimX = c.blockDimX; a.blockDimY = c.blockDimY; a.blockDimZ = c.blockDimZ;
+  a.sharedMemBytes = c.sharedMemBytes;
+  a.cooperative = cooperative;
+  if (c.numAttrs) {
+    if (!c.attrs) return CUDA_ERROR_INVALID_VALUE;
+    if (CUresult rc = check_attributes(&c)) return rc;
+    a.attributeBytes = unsigned(c.numAttrs * sizeof *c.attrs);
+    a.attributes = reinterpret_cast<const unsigned char*>(c.attrs);
+  }
+  unsigned char small[4096];
+  std::vector<unsigned char> large;
+  if (kernelParams) {
+    a.paramBytes = k->param_bytes;
+    unsigned char* packed = small;
+    if (k->param_bytes > sizeof small) large.resize(k->param_bytes), packed = large.data();
+    for (size_t i = 0; i < k->offsets.size(); i++) memcpy(packed + k->offsets[i], kernelParams[i], k->sizes[i]);
+    a.params = packed;
+  } else if (extra) {
+    for (void** e = extra; *e != CU_LAUNCH_PARAM_END; e += 2) {
+      if (*e == CU_LAUNCH_PARAM_BUFFER_POINTER) a.params = static_cast<const unsigned char*>(e[1]);
+      else if (*e == CU_LAUNCH_PARAM_BUFFER_SIZE) a.paramBytes = unsigned(*static_cast<size_t*>(e[1]));
+      else return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (!a.params) a.paramBytes = 0;
+  } else if (k->param_bytes) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
+  a.put(call.in());
+  return CUresult(call.send());
+}
+
+static CUlaunchConfig config_of(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream) {
+  CUlaunchConfig c{};
+  c.gridDimX = gx; c.gridDimY = gy; c.gridDimZ = gz;
+  c.blockDimX = bx; c.blockDimY = by; c.blockDimZ = bz;
+  c.sharedMemBytes = shared;
+  c.hStream = stream;
+  return c;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY,
+                               unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+  if (kernelParams && extra) return CUDA_ERROR_INVALID_VALUE;
+  return launch(f, config_of(gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream), false, kernelParams, extra);
+}
+EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
+  if (!config || (kernelParams && extra)) return CUDA_ERROR_INVALID_VALUE;
+  return launch(f, *config, false, kernelParams, extra);
+}
+EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX,
+                                          unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream, void** kernelParams) {
+  return launch(f, config_of(gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream), true, kernelParams, nullptr);
+}

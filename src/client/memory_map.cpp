@@ -1,0 +1,61 @@
+#include "client/memory_map.h"
+
+#include <map>
+
+#include "client/context.h"
+#include "client/remote.h"
+#include "teleport/session.h"
+
+namespace client {
+
+static teleport::Lock g_lock;
+static uint64_t g_next_id = 1;
+static std::map<uint64_t, Range>& ranges() {
+  static auto* m = new std::map<uint64_t, Range>;   // never destroyed: other threads may still run at exit
+  return *m;
+}
+
+void add_range(uint64_t base, uint64_t bytes, Place place, unsigned flags) {
+  Context* c = current();
+  g_lock.lock();
+  ranges()[base] = Range{base, bytes, place, flags, c ? c->device : 0, c ? c->handle : 0, g_next_id++};
+  g_lock.unlock();
+}
+
+bool find_range(uint64_t address, Range* range) {
+  g_lock.lock();
+  auto& m = ranges();
+  auto it = m.upper_bound(address);
+  bool found = it != m.begin() && address - (--it)->first < it->second.bytes;
+  if (found) *range = it->second;
+  g_lock.unlock();
+  return found;
+}
+
+bool device_known(uint64_t address) {
+  Range r;
+  return find_range(address, &r);
+}
+
+bool remove_range(uint64_t base, Range* range) {
+  g_lock.lock();
+  auto it = ranges().find(base);
+  bool found = it != ranges().end();
+  if (found) {
+    *range = it->second;
+    ranges().erase(it);
+  }
+  g_lock.unlock();
+  return found;
+}
+
+void remove_ranges_of(uint64_t context) {
+  g_lock.lock();
+  auto& m = ranges();
+  for (auto it = m.begin(); it != m.end();)
+    if (it->second.context == context && !is_host(it->second.place)) it = m.erase(it);
+    else ++it;
+  g_lock.unlock();
+}
+
+}  // namespace client

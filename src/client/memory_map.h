@@ -1,0 +1,27 @@
+// Which addresses the program may hand to CUDA: the worker's device memory (its addresses, unchanged) and this process's pinned memory.
+// Everything that is in neither is pageable host memory. Any thread.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace client {
+
+enum class Place : uint8_t { device, pinned, registered, managed };
+
+struct Range {
+  uint64_t base = 0, bytes = 0;
+  Place place = Place::device;
+  unsigned flags = 0;            // of cuMemHostAlloc or cuMemHostRegister
+  int device = 0;
+  uint64_t context = 0;          // handle of the context that it was made in
+  uint64_t id = 0;               // CU_POINTER_ATTRIBUTE_BUFFER_ID
+};
+
+void add_range(uint64_t base, uint64_t bytes, Place place, unsigned flags = 0);   // in the current context
+bool find_range(uint64_t address, Range* range);       // the range that holds address
+bool remove_range(uint64_t base, Range* range);        // false: nothing begins there
+void remove_ranges_of(uint64_t context);               // device memory that went with its context
+
+inline bool is_host(Place p) { return p == Place::pinned || p == Place::registered; }
+
+}  // namespace client

@@ -1,0 +1,370 @@
+// Loading: every Load call becomes one tfLoad. Finding kernels, functions and their layouts is local.
+#include "client/module.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/context.h"
+#include "client/image.h"
+#include "client/memory_map.h"
+#include "client/remote.h"
+#include "wire/cuda_library.h"
+#include "wire/cuda_module.h"
+#include "wire/session.h"
+
+namespace client {
+
+static teleport::Lock g_lock;   // Kernel::functions, Module::modules
+
+Kernel* find_kernel(uint64_t handle) {
+  if (!wire::is_handle(handle, wire::kCUkernel) && !wire::is_handle(handle, wire::kCUfunction)) return nullptr;
+  return static_cast<Kernel*>(teleport::handle_object(handle));
+}
+static Module* find_module(uint64_t handle, unsigned kind) {
+  return wire::is_handle(handle, kind) ? static_cast<Module*>(teleport::handle_object(handle)) : nullptr;
+}
+static Kernel* by_name(Module* m, const char* name) {
+  for (Kernel* k : m->kernels)
+    if (k->name == name) return k;
+  return nullptr;
+}
+
+// The log buffers stay here; the other options travel as numbers.
+struct JitOptions {
+  std::vector<unsigned> options;
+  std::vector<unsigned long long> values;
+  char *info = nullptr, *error = nullptr;
+  size_t info_size = 0, error_size = 0;
+  void **info_slot = nullptr, **error_slot = nullptr;
+
+  JitOptions(unsigned n, CUjit_option* option, void** value) {
+    for (unsigned i = 0; i < n && option && value; i++) {
+      switch (option[i]) {
+        case CU_JIT_INFO_LOG_BUFFER: info = static_cast<char*>(value[i]); break;
+        case CU_JIT_ERROR_LOG_BUFFER: error = static_cast<char*>(value[i]); break;
+        case CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES: info_size = uint32_t(uint64_t(value[i])); info_slot = &value[i]; break;
+        case CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES: error_size = uint32_t(uint64_t(value[i])); error_slot = &value[i]; break;
+        case CU_JIT_WALL_TIME: break;                                                       // written by the driver: not known here
+        case CU_JIT_GLOBAL_SYMBOL_NAMES: case CU_JIT_GLOBAL_SYMBOL_ADDRESSES: break;         // pointers into this process
+        default: options.push_back(unsigned(option[i])); values.push_back(uint64_t(value[i])); continue;
+      }
+    }
+    if (info || error) {   // ask for the text
+      options.push_back(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES); values.push_back(info_size);
+      options.push_back(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES); values.push_back(error_size);
+    }
+  }
+  static void give(wire::Reader& r, char* to, size_t room, void** slot) {
+    size_t n;
+    const char* text = r.get_array<char>(&n);
+    size_t length = n ? strnlen(text, n) : 0;
+    if (to && room) {
+      if (length >= room) length = room - 1;
+      if (length) memcpy(to, text, length);
+      to[length] = 0;
+    }
+    if (slot) *slot = reinterpret_cast<void*>(uintptr_t(length));
+  }
+};
+
+static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t* handle) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (!library && !at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!image) return CUDA_ERROR_INVALID_VALUE;
+  std::vector<ImagePart> parts;
+  if (!image_parts(image, &parts)) return CUDA_ERROR_INVALID_IMAGE;
+  auto* m = new Module;
+  m->library = library;
+  m->handle = teleport::mint_handle(library ? wire::kCUlibrary : wire::kCUmodule, m);
+  std::vector<unsigned long long> sizes;
+  for (ImagePart& p : parts) sizes.push_back(p.bytes);
+  wire::tfLoad::Args a;
+  a.handle = m->handle;
+  a.library = library;
+  a.images = unsigned(parts.size());
+  a.sizes = sizes.data();
+  a.numOptions = unsigned(jit.options.size());
+  a.options = jit.options.data();
+  a.values = jit.values.data();
+  teleport::Reply reply;
+  CUresult rc;
+  {
+    // Several containers are copied into one run of bytes, each padded to 8; one is sent from where it is.
+    std::vector<uint8_t> joined;
+    if (parts.size() > 1)
+      for (ImagePart& p : parts) {
+        joined.insert(joined.end(), static_cast<const uint8_t*>(p.p), static_cast<const uint8_t*>(p.p) + p.bytes);
+        joined.resize((joined.size() + 7) & ~size_t(7));
+      }
+    teleport::Call call(*at.session, wire::op::tfLoad, at.context);
+    a.put(call.in());
+    if (parts.size() > 1) call.bulk_borrow(joined.data(), joined.size());
+    else call.bulk_borrow(parts[0].p, parts[0].bytes);
+    rc = CUresult(call.wait(&reply));
+  }
+  wire::Reader r = reply.reader();
+  uint32_t count = r.get<uint32_t>();
+  for (uint32_t i = 0; i < count && r.ok(); i++) {
+    auto* k = new Kernel;
+    k->module = m;
+    k->handle = r.get<uint64_t>();
+    k->name = r.get_string();
+    k->layout_known = true;
+    uint32_t params = r.get<uint32_t>();
+    size_t n, m2;
+    const uint32_t* offsets = r.get_array<uint32_t>(&n);
+    const uint32_t* sizes32 = r.get_array<uint32_t>(&m2);
+    if (!r.ok() || n != params || m2 != params) break;
+    k->offsets.assign(offsets, offsets + n);
+    k->sizes.assign(sizes32, sizes32 + n);
+    for (size_t j = 0; j < n; j++)
+      if (offsets[j] + sizes32[j] > k->param_bytes) k->param_bytes = offsets[j] + sizes32[j];
+    if (rc == CUDA_SUCCESS) {
+      teleport::adopt_handle(k->handle, k);
+      m->kernels.push_back(k);
+    }
+  }
+  if (jit.info || jit.error) {
+    JitOptions::give(r, jit.info, jit.info_size, jit.info_slot);
+    JitOptions::give(r, jit.error, jit.error_size, jit.error_slot);
+  }
+  if (rc) {
+    teleport::forget_handle(m->handle);
+    return rc;
+  }
+  *handle = m->handle;
+  return CUDA_SUCCESS;
+}
+
+// The whole file, NUL-terminated in case it is PTX. Null: cannot be read.
+static void* read_file(const char* path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return nullptr;
+  std::vector<char> bytes;
+  char block[65536];
+  ssize_t n;
+  while ((n = read(fd, block, sizeof block)) > 0) bytes.insert(bytes.end(), block, block + n);
+  close(fd);
+  bytes.resize(bytes.size() + 64);   // room that a header may be read from however short the file is
+  void* p = malloc(bytes.size());
+  memcpy(p, bytes.data(), bytes.size());
+  return p;
+}
+
+static CUresult load_module(CUmodule* module, const void* image, unsigned n = 0, CUjit_option* options = nullptr, void** values = nullptr) {
+  if (!module) return CUDA_ERROR_INVALID_VALUE;
+  JitOptions jit(n, options, values);
+  uint64_t handle = 0;
+  CUresult rc = load(image, false, jit, &handle);
+  if (!rc) *module = handle_of<CUmodule>(handle);
+  return rc;
+}
+
+static void forget_module(Module* m) {
+  for (Kernel* k : m->kernels) {
+    for (auto& f : k->functions) teleport::forget_handle(f.function);
+    teleport::forget_handle(k->handle);
+  }
+  for (auto& in : m->modules) teleport::forget_handle(in.module);
+}
+
+size_t for_each_function(CUmodule module, void (*each)(void* user, CUfunction function), void* user) {
+  Module* m = find_module(number_of(module), wire::kCUmodule);
+  if (!m) return 0;
+  for (Kernel* k : m->kernels) each(user, handle_of<CUfunction>(k->handle));
+  return m->kernels.size();
+}
+
+static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size) {
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (!offset || index >= k->offsets.size()) return CUDA_ERROR_INVALID_VALUE;
+  *offset = k->offsets[index];
+  if (size) *size = k->sizes[index];
+  return CUDA_SUCCESS;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuModuleLoadData(CUmodule* module, const void* image) { return load_module(module, image); }
+EXPORT CUresult cuModuleLoadFatBinary(CUmodule* module, const void* fatCubin) { return load_module(module, fatCubin); }
+EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options, void** optionValues) {
+  return load_module(module, image, numOptions, options, optionValues);
+}
+EXPORT CUresult cuModuleLoad(CUmodule* module, const char* fname) {
+  if (int error = caller().error) return CUresult(error);
+  if (!module || !fname) return CUDA_ERROR_INVALID_VALUE;
+  void* image = read_file(fname);
+  if (!image) return CUDA_ERROR_FILE_NOT_FOUND;
+  CUresult rc = load_module(module, image);
+  free(image);
+  return rc;
+}
+EXPORT CUresult cuModuleUnload(CUmodule hmod) {
+  if (int error = caller().error) return CUresult(error);
+  Module* m = find_module(number_of(hmod), wire::kCUmodule);
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  if (m->library) return CUDA_ERROR_NOT_PERMITTED;   // a view of a library: cuLibraryUnload ends it
+  forget_module(m);
+  return remote::cuModuleUnload(hmod);
+}
+EXPORT CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char* name) {
+  if (int error = caller().error) return CUresult(error);
+  if (!hfunc || !name) return CUDA_ERROR_INVALID_VALUE;
+  Module* m = find_module(number_of(hmod), wire::kCUmodule);
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  Kernel* k = by_name(m, name);
+  if (!k) return CUDA_ERROR_NOT_FOUND;
+  if (m->library) return cuKernelGetFunction(hfunc, handle_of<CUkernel>(k->handle));
+  *hfunc = handle_of<CUfunction>(k->handle);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunctions, CUmodule mod) {
+  if (int error = caller().error) return CUresult(error);
+  Module* m = find_module(number_of(mod), wire::kCUmodule);
+  if (!functions || !numFunctions) return CUDA_ERROR_INVALID_VALUE;
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  for (unsigned i = 0; i < numFunctions && i < m->kernels.size(); i++) {
+    functions[i] = handle_of<CUfunction>(m->kernels[i]->handle);
+    if (m->library)
+      if (CUresult rc = cuKernelGetFunction(&functions[i], handle_of<CUkernel>(m->kernels[i]->handle))) return rc;
+  }
+  return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code, CUjit_option* jitOptions, void** jitOptionsValues, unsigned int numJitOptions,
+                                  CUlibraryOption*, void**, unsigned int) {   // BINARY_IS_PRESERVED, all that is seen, changes nothing here
+  if (!library) return CUDA_ERROR_INVALID_VALUE;
+  JitOptions jit(numJitOptions, jitOptions, jitOptionsValues);
+  uint64_t handle = 0;
+  CUresult rc = load(code, true, jit, &handle);
+  if (!rc) *library = handle_of<CUlibrary>(handle);
+  return rc;
+}
+EXPORT CUresult cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option* jitOptions, void** jitOptionsValues, unsigned int numJitOptions,
+                                      CUlibraryOption* libraryOptions, void** libraryOptionValues, unsigned int numLibraryOptions) {
+  if (int error = caller().error) return CUresult(error);
+  if (!library || !fileName) return CUDA_ERROR_INVALID_VALUE;
+  void* image = read_file(fileName);
+  if (!image) return CUDA_ERROR_FILE_NOT_FOUND;
+  CUresult rc = cuLibraryLoadData(library, image, jitOptions, jitOptionsValues, numJitOptions, libraryOptions, libraryOptionValues, numLibraryOptions);
+  free(image);
+  return rc;
+}
+EXPORT CUresult cuLibraryUnload(CUlibrary library) {
+  if (int error = caller().error) return CUresult(error);
+  Module* m = find_module(number_of(library), wire::kCUlibrary);
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  forget_module(m);
+  return remote::cuLibraryUnload(library);
+}
+EXPORT CUresult cuLibraryGetKernel(CUkernel* pKernel, CUlibrary library, const char* name) {
+  if (int error = caller().error) return CUresult(error);
+  if (!pKernel || !name) return CUDA_ERROR_INVALID_VALUE;
+  Module* m = find_module(number_of(library), wire::kCUlibrary);
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  Kernel* k = by_name(m, name);
+  if (!k) return CUDA_ERROR_NOT_FOUND;
+  *pKernel = handle_of<CUkernel>(k->handle);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuLibraryEnumerateKernels(CUkernel* kernels, unsigned int numKernels, CUlibrary lib) {
+  if (int error = caller().error) return CUresult(error);
+  Module* m = find_module(number_of(lib), wire::kCUlibrary);
+  if (!kernels || !numKernels) return CUDA_ERROR_INVALID_VALUE;
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  for (unsigned i = 0; i < numKernels && i < m->kernels.size(); i++) kernels[i] = handle_of<CUkernel>(m->kernels[i]->handle);
+  return CUDA_SUCCESS;
+}
+// One module for each context: the same object here, with the library's kernels behind it.
+EXPORT CUresult cuLibraryGetModule(CUmodule* pMod, CUlibrary library) {
+  if (int error = caller().error) return CUresult(error);
+  if (!pMod) return CUDA_ERROR_INVALID_VALUE;
+  Module* m = find_module(number_of(library), wire::kCUlibrary);
+  Context* c = current();
+  if (!m) return CUDA_ERROR_INVALID_HANDLE;
+  if (!c) return CUDA_ERROR_INVALID_CONTEXT;
+  g_lock.lock();
+  CUresult rc = CUDA_SUCCESS;
+  *pMod = nullptr;
+  for (auto& in : m->modules)
+    if (in.context == c->id) *pMod = handle_of<CUmodule>(in.module);
+  if (!*pMod && !(rc = remote::cuLibraryGetModule(pMod, library))) {
+    m->modules.push_back({c->id, number_of(*pMod)});
+    teleport::adopt_handle(number_of(*pMod), m);
+  }
+  g_lock.unlock();
+  return rc;
+}
+
+EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
+  if (int error = caller().error) return CUresult(error);
+  if (!pFunc) return CUDA_ERROR_INVALID_VALUE;
+  Kernel* k = find_kernel(number_of(kernel));
+  Context* c = current();
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (!c) return CUDA_ERROR_INVALID_CONTEXT;
+  g_lock.lock();
+  CUresult rc = CUDA_SUCCESS;
+  *pFunc = nullptr;
+  for (auto& in : k->functions)
+    if (in.context == c->id) *pFunc = handle_of<CUfunction>(in.function);
+  if (!*pFunc && !(rc = remote::cuKernelGetFunction(pFunc, kernel))) {
+    k->functions.push_back({c->id, number_of(*pFunc)});
+    teleport::adopt_handle(number_of(*pFunc), k);
+  }
+  g_lock.unlock();
+  return rc;
+}
+EXPORT CUresult cuKernelGetLibrary(CUlibrary* pLib, CUkernel kernel) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(kernel));
+  if (!pLib) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  *pLib = handle_of<CUlibrary>(k->module->handle);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuKernelGetName(const char** name, CUkernel hfunc) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(hfunc));
+  if (!name) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  *name = k->name.c_str();
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  if (int error = caller().error) return CUresult(error);
+  return layout_of(find_kernel(number_of(kernel)), paramIndex, paramOffset, paramSize);
+}
+EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) { return cuKernelGetName(name, reinterpret_cast<CUkernel>(hfunc)); }
+EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  if (int error = caller().error) return CUresult(error);
+  if (wire::is_handle(number_of(func), wire::kCUkernel)) return CUDA_ERROR_INVALID_HANDLE;   // measured: a CUkernel is refused here
+  return layout_of(find_kernel(number_of(func)), paramIndex, paramOffset, paramSize);
+}
+EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(hfunc));
+  if (!hmod) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (k->module->library) return cuLibraryGetModule(hmod, handle_of<CUlibrary>(k->module->handle));
+  *hmod = handle_of<CUmodule>(k->module->handle);
+  return CUDA_SUCCESS;
+}
+// What was cached of the attributes is no longer so.
+EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
+  CUresult rc = remote::cuKernelSetAttribute(attrib, val, kernel, dev);
+  if (teleport::Session* s = teleport::Session::current()) {
+    s->drop_cached(wire::op::cuKernelGetAttribute);
+    s->drop_cached(wire::op::cuFuncGetAttribute);
+  }
+  return rc;
+}
+EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
+  CUresult rc = remote::cuFuncSetAttribute(hfunc, attrib, value);
+  if (teleport::Session* s = teleport::Session::current()) s->drop_cached(wire::op::cuFuncGetAttribute);
+  return rc;
+}

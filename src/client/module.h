@@ -1,0 +1,34 @@
+// Modules, libraries and kernels as the client knows them from the reply to a load: names and parameter layouts, so that finding a kernel and
+// packing its parameters ask nobody. Objects are never freed (a program may hold names and handles past an unload); unload forgets the handles.
+#pragma once
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "abi/cuda_abi.h"
+
+namespace client {
+
+struct Module;
+struct Kernel {
+  uint64_t handle = 0;                       // a CUkernel of a library, a CUfunction of a module
+  Module* module = nullptr;
+  std::string name;
+  bool layout_known = false;
+  std::vector<uint32_t> offsets, sizes;      // of the parameters, bytes
+  uint32_t param_bytes = 0;
+  struct InContext { uint64_t context, function; };
+  std::vector<InContext> functions;          // cuKernelGetFunction: one for each context
+};
+struct Module {
+  uint64_t handle = 0;
+  bool library = false;
+  std::vector<Kernel*> kernels;
+  struct InContext { uint64_t context, module; };
+  std::vector<InContext> modules;            // cuLibraryGetModule
+};
+
+Kernel* find_kernel(uint64_t handle);        // of a CUkernel or CUfunction handle; null: none such, or unloaded
+
+}  // namespace client

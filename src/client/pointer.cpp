@@ -1,0 +1,76 @@
+// Pointer attributes, answered from the memory map: Triton's launcher asks for every pointer of every launch.
+#include "client/context.h"
+#include "client/memory_map.h"
+#include "client/remote.h"
+
+namespace client {
+
+static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr ptr, void* to) {
+  bool host = is_host(r.place);
+  auto put = [to](auto value) { memcpy(to, &value, sizeof value); return CUDA_SUCCESS; };
+  switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT: return put(r.context);
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return put(host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return put(ptr);
+    case CU_POINTER_ATTRIBUTE_HOST_POINTER: return host ? put(ptr) : CUDA_ERROR_INVALID_VALUE;
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: return put(0);
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID: return put(r.id);
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(false);
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return put(r.device);
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(!host);
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return put(r.base);
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return put(size_t(r.bytes));
+    case CU_POINTER_ATTRIBUTE_MAPPED: return put(true);
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: return put(0);
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: return put(false);
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: return put(CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE);
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: return put(CUmemoryPool{});
+    case CU_POINTER_ATTRIBUTE_MAPPING_SIZE: return put(size_t(r.bytes));
+    case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR: return put(r.base);
+    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID: return put(r.id);
+    default: return CUDA_ERROR_INVALID_VALUE;
+  }
+}
+
+// VMM mappings and module globals are not in the map: the worker knows whether the address is the device's.
+static bool find(CUdeviceptr ptr, Range* r) {
+  if (find_range(ptr, r)) return true;
+  CUdeviceptr base = 0;
+  size_t bytes = 0;
+  if (ptr == 0 || remote::cuMemGetAddressRange_v2(&base, &bytes, ptr) != CUDA_SUCCESS) return false;
+  *r = Range{base, bytes};
+  if (Context* c = current()) r->context = c->handle, r->device = c->device;
+  return true;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuPointerGetAttribute(void* data, CUpointer_attribute which, CUdeviceptr ptr) {
+  if (int error = caller().error) return CUresult(error);
+  Range r;
+  if (!data || !find(ptr, &r)) return CUDA_ERROR_INVALID_VALUE;
+  return attribute(r, which, ptr, data);
+}
+
+// Unknown addresses are no error here: every attribute gets its "nothing" value.
+EXPORT CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) {
+  if (int error = caller().error) return CUresult(error);
+  if (!numAttributes || !attributes || !data) return CUDA_ERROR_INVALID_VALUE;
+  Range r;
+  bool found = find(ptr, &r);
+  for (unsigned i = 0; i < numAttributes; i++) {
+    if (found && attribute(r, attributes[i], ptr, data[i]) == CUDA_SUCCESS) continue;
+    switch (attributes[i]) {
+      case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *static_cast<int*>(data[i]) = found ? r.device : -2; break;   // CU_DEVICE_INVALID
+      case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
+        *static_cast<unsigned*>(data[i]) = 0; break;
+      case CU_POINTER_ATTRIBUTE_IS_MANAGED: case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: case CU_POINTER_ATTRIBUTE_MAPPED:
+      case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: *static_cast<bool*>(data[i]) = false; break;
+      case CU_POINTER_ATTRIBUTE_P2P_TOKENS: return CUDA_ERROR_INVALID_VALUE;
+      default: *static_cast<uint64_t*>(data[i]) = 0;
+    }
+  }
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,130 @@
+// Copies in two and three dimensions between host and device memory. CUDA arrays are not implemented. Any thread may call.
+#include "softgpu/api/copy.h"
+#include "softgpu/api/memory.h"
+
+namespace softgpu::api {
+
+namespace {
+
+// One side of a 3D copy: its first byte and its strides.
+struct Placed {
+  uint64_t first;
+  size_t pitch, slice;
+};
+
+CUresult place(const Context& context, CUmemorytype type, const void* host, CUdeviceptr device, size_t pitch, size_t rows, size_t x, size_t y,
+               size_t z, const CUDA_MEMCPY3D& asked, Placed* out) {
+  if (type == CU_MEMORYTYPE_ARRAY) return CUDA_ERROR_NOT_SUPPORTED;
+  REQUIRE(type == CU_MEMORYTYPE_HOST || type == CU_MEMORYTYPE_DEVICE || type == CU_MEMORYTYPE_UNIFIED);
+  if (pitch == 0) pitch = x + asked.WidthInBytes;
+  if (rows == 0) rows = y + asked.Height;
+  REQUIRE(pitch >= x + asked.WidthInBytes || (asked.Height <= 1 && asked.Depth <= 1));
+  REQUIRE(rows >= y + asked.Height || asked.Depth <= 1);
+  uint64_t base = type == CU_MEMORYTYPE_HOST ? reinterpret_cast<uint64_t>(host) : device;
+  REQUIRE(base);
+  out->pitch = pitch;
+  out->slice = pitch * rows;
+  out->first = base + z * out->slice + y * pitch + x;
+  if (asked.WidthInBytes && asked.Height && asked.Depth) {
+    size_t span = (asked.Depth - 1) * out->slice + (asked.Height - 1) * pitch + asked.WidthInBytes;
+    bool must_be_device = type == CU_MEMORYTYPE_DEVICE || in_device_window(out->first);
+    REQUIRE(!must_be_device || device_range(context, out->first, span));
+  }
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult make_copy(const Context& context, const CUDA_MEMCPY3D& a, CopyWork* out) {
+  REQUIRE(a.srcLOD == 0 && a.dstLOD == 0);
+  Placed dst, src;
+  TRY(place(context, a.dstMemoryType, a.dstHost, a.dstDevice, a.dstPitch, a.dstHeight, a.dstXInBytes, a.dstY, a.dstZ, a, &dst));
+  TRY(place(context, a.srcMemoryType, a.srcHost, a.srcDevice, a.srcPitch, a.srcHeight, a.srcXInBytes, a.srcY, a.srcZ, a, &src));
+  out->dst = dst.first, out->dst_pitch = dst.pitch, out->dst_slice = dst.slice;
+  out->src = src.first, out->src_pitch = src.pitch, out->src_slice = src.slice;
+  out->width = a.WidthInBytes, out->height = a.Height, out->depth = a.Depth;
+  out->asked = a;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace softgpu::api
+
+using namespace softgpu::api;
+
+namespace {
+
+CUDA_MEMCPY3D in_three(const CUDA_MEMCPY2D& c) {
+  CUDA_MEMCPY3D a = {};
+  a.srcXInBytes = c.srcXInBytes, a.srcY = c.srcY, a.srcMemoryType = c.srcMemoryType;
+  a.srcHost = c.srcHost, a.srcDevice = c.srcDevice, a.srcArray = c.srcArray, a.srcPitch = c.srcPitch;
+  a.dstXInBytes = c.dstXInBytes, a.dstY = c.dstY, a.dstMemoryType = c.dstMemoryType;
+  a.dstHost = c.dstHost, a.dstDevice = c.dstDevice, a.dstArray = c.dstArray, a.dstPitch = c.dstPitch;
+  a.WidthInBytes = c.WidthInBytes, a.Height = c.Height, a.Depth = 1;
+  return a;
+}
+
+CUDA_MEMCPY3D without_contexts(const CUDA_MEMCPY3D_PEER& c) {
+  CUDA_MEMCPY3D a = {};
+  a.srcXInBytes = c.srcXInBytes, a.srcY = c.srcY, a.srcZ = c.srcZ, a.srcMemoryType = c.srcMemoryType;
+  a.srcHost = c.srcHost, a.srcDevice = c.srcDevice, a.srcArray = c.srcArray, a.srcPitch = c.srcPitch, a.srcHeight = c.srcHeight;
+  a.dstXInBytes = c.dstXInBytes, a.dstY = c.dstY, a.dstZ = c.dstZ, a.dstMemoryType = c.dstMemoryType;
+  a.dstHost = c.dstHost, a.dstDevice = c.dstDevice, a.dstArray = c.dstArray, a.dstPitch = c.dstPitch, a.dstHeight = c.dstHeight;
+  a.WidthInBytes = c.WidthInBytes, a.Height = c.Height, a.Depth = c.Depth;
+  return a;
+}
+
+CUresult sync3(const CUDA_MEMCPY3D& asked) {
+  ContextRef context;
+  TRY(enter(&context));
+  CopyWork copy;
+  TRY(make_copy(*context, asked, &copy));
+  return copy_sync(context, nullptr, std::move(copy));
+}
+
+CUresult async3(const CUDA_MEMCPY3D& asked, CUstream h) {
+  ContextRef context;
+  TRY(enter(&context));
+  StreamRef stream;
+  TRY(find_stream(h, context, &stream));
+  CopyWork copy;
+  TRY(make_copy(*context, asked, &copy));
+  return copy_async(stream, std::move(copy));
+}
+
+}  // namespace
+
+extern "C" {
+
+CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* pCopy) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return sync3(in_three(*pCopy));
+}
+CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* pCopy) { return cuMemcpy2D_v2(pCopy); }
+CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* pCopy, CUstream hStream) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return async3(in_three(*pCopy), hStream);
+}
+CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return sync3(*pCopy);
+}
+CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return async3(*pCopy, hStream);
+}
+CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return sync3(without_contexts(*pCopy));
+}
+CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
+  TRY(initialized());
+  REQUIRE(pCopy);
+  return async3(without_contexts(*pCopy), hStream);
+}
+
+}  // extern "C"

@@ -1,0 +1,385 @@
+// Nodes of graphs: made from parameters, read back, changed in a graph or in an executable graph. Any thread may call.
+#include <algorithm>
+
+#include "softgpu/api/copy.h"
+#include "softgpu/api/event.h"
+#include "softgpu/api/graph.h"
+#include "softgpu/api/launch.h"
+
+namespace softgpu::api {
+namespace {
+
+// ---- parameters -> work
+
+CUresult context_for(CUcontext h, ContextRef* out) { return h ? find_context(h, out) : enter(out); }
+
+CUresult work_of(const CUDA_KERNEL_NODE_PARAMS& p, KernelWork* out) {
+  ContextRef context;
+  TRY(context_for(p.ctx, &context));
+  CUfunction named = p.func ? p.func : reinterpret_cast<CUfunction>(p.kern);
+  FunctionRef function;
+  TRY(find_launchable(named, context, &function));
+  return make_kernel(function, named, {{p.gridDimX, p.gridDimY, p.gridDimZ}, {p.blockDimX, p.blockDimY, p.blockDimZ}, p.sharedMemBytes}, false,
+                     p.kernelParams, p.extra, out);
+}
+
+CUDA_KERNEL_NODE_PARAMS current_form(const CUDA_KERNEL_NODE_PARAMS_v1& p) {
+  return {p.func, p.gridDimX, p.gridDimY, p.gridDimZ, p.blockDimX, p.blockDimY, p.blockDimZ, p.sharedMemBytes, p.kernelParams, p.extra,
+          nullptr, nullptr};
+}
+
+CUresult work_of(const CUDA_MEMCPY3D& p, CUcontext h, CopyWork* out) {
+  ContextRef context;
+  TRY(context_for(h, &context));
+  return make_copy(*context, p, out);
+}
+
+CUresult work_of(const CUDA_MEMSET_NODE_PARAMS& p, CUcontext h, MemsetWork* out) {
+  ContextRef context;
+  TRY(context_for(h, &context));
+  return make_memset(*context, p.dst, p.pitch, p.value, p.elementSize, p.width, p.height, out);
+}
+
+CUresult work_of(const CUDA_BATCH_MEM_OP_NODE_PARAMS& p, BatchWork* out) {
+  ContextRef context;
+  TRY(context_for(p.ctx, &context));
+  return make_batch(*context, p.count, p.paramArray, out);
+}
+
+CUresult child_of(CUgraph h, ChildWork* out) {
+  GraphRef child = graphs().find(h);
+  REQUIRE(child);
+  std::lock_guard lock(capture_lock());
+  std::map<const GraphNode*, GraphNode*> twins;
+  out->graph = clone(*child, &twins);
+  graphs().add(out->graph);          // cuGraphChildGraphNodeGetGraph names it
+  return CUDA_SUCCESS;
+}
+
+// ---- into a graph
+
+CUresult add(CUgraphNode* out, CUgraph h, const CUgraphNode* dependencies, size_t count, Work work) {
+  REQUIRE(out && (count == 0 || dependencies));
+  GraphRef graph = graphs().find(h);
+  REQUIRE(graph);
+  std::lock_guard lock(capture_lock());
+  std::vector<GraphNode*> before;
+  for (size_t i = 0; i < count; i++) {
+    GraphNode* n = find_node(dependencies[i]);
+    REQUIRE(n && n->graph == graph.get());
+    REQUIRE(std::find(before.begin(), before.end(), n) == before.end());
+    before.push_back(n);
+  }
+  *out = graph->add(std::move(work), std::move(before))->handle;
+  return CUDA_SUCCESS;
+}
+
+// The node's work, when it is of that kind. Under capture_lock.
+template <class W>
+W* work_in(CUgraphNode h) {
+  GraphNode* n = find_node(h);
+  return n ? std::get_if<W>(&n->work) : nullptr;
+}
+
+template <class W>
+CUresult replace(CUgraphNode h, W work) {
+  std::lock_guard lock(capture_lock());
+  W* old = work_in<W>(h);
+  REQUIRE(old);
+  *old = std::move(work);
+  return CUDA_SUCCESS;
+}
+
+// ---- into an executable graph
+
+template <class Change>
+CUresult change_exec(CUgraphExec h, CUgraphNode node, Change change) {
+  TRY(initialized());
+  auto exec = graph_execs().find(h);
+  REQUIRE(exec);
+  std::lock_guard lock(exec->m);
+  auto order = std::make_shared<std::vector<ExecNode>>(*exec->order);
+  for (auto& n : *order) {
+    if (n.source != node) continue;
+    TRY(change(n));
+    exec->order = order;
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_INVALID_VALUE;
+}
+
+template <class W>
+CUresult replace_exec(CUgraphExec h, CUgraphNode node, W work) {
+  return change_exec(h, node, [&](ExecNode& n) {
+    REQUIRE(std::holds_alternative<W>(n.work));
+    n.work = std::move(work);
+    return CUDA_SUCCESS;
+  });
+}
+
+template <class W>
+CUresult event_work(CUevent h, W* out) {
+  TRY(initialized());
+  out->event = events().find(h);
+  return out->event ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+template <class W>
+CUresult event_in(CUgraphNode h, CUevent* out) {
+  TRY(initialized());
+  REQUIRE(out);
+  std::lock_guard lock(capture_lock());
+  W* work = work_in<W>(h);
+  REQUIRE(work);
+  *out = work->event->handle;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+}  // namespace softgpu::api
+
+using namespace softgpu::api;
+
+extern "C" {
+
+// Kernels
+
+CUresult cuGraphAddKernelNode_v2(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                                 const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  KernelWork work;
+  TRY(work_of(*nodeParams, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+CUresult cuGraphAddKernelNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                              const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+  REQUIRE(nodeParams);
+  CUDA_KERNEL_NODE_PARAMS params = current_form(*nodeParams);
+  return cuGraphAddKernelNode_v2(phGraphNode, hGraph, dependencies, numDependencies, &params);
+}
+CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode hNode, CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  std::lock_guard lock(capture_lock());
+  KernelWork* k = work_in<KernelWork>(hNode);
+  REQUIRE(k);
+  k->param_pointers.clear();
+  for (auto& p : k->function->info->params) k->param_pointers.push_back(k->params.data() + p.offset);
+  const softgpu::Launch& l = k->launch;
+  *nodeParams = {k->named, l.grid[0], l.grid[1], l.grid[2], l.block[0], l.block[1], l.block[2], l.dynamic_shared_bytes,
+                 k->param_pointers.data(), nullptr, nullptr, k->function->module->context->handle};
+  if (auto kernel = reinterpret_cast<CUkernel>(k->named); kernels().find(kernel)) {
+    nodeParams->func = nullptr;
+    nodeParams->kern = kernel;
+  }
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphKernelNodeGetParams(CUgraphNode hNode, CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+  REQUIRE(nodeParams);
+  CUDA_KERNEL_NODE_PARAMS p;
+  TRY(cuGraphKernelNodeGetParams_v2(hNode, &p));
+  CUfunction f = p.func ? p.func : reinterpret_cast<CUfunction>(p.kern);
+  *nodeParams = {f, p.gridDimX, p.gridDimY, p.gridDimZ, p.blockDimX, p.blockDimY, p.blockDimZ, p.sharedMemBytes, p.kernelParams, p.extra};
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  KernelWork work;
+  TRY(work_of(*nodeParams, &work));
+  return replace(hNode, std::move(work));
+}
+CUresult cuGraphKernelNodeSetParams(CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+  REQUIRE(nodeParams);
+  CUDA_KERNEL_NODE_PARAMS params = current_form(*nodeParams);
+  return cuGraphKernelNodeSetParams_v2(hNode, &params);
+}
+CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  KernelWork work;
+  TRY(work_of(*nodeParams, &work));
+  return replace_exec(hGraphExec, hNode, std::move(work));
+}
+CUresult cuGraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {
+  REQUIRE(nodeParams);
+  CUDA_KERNEL_NODE_PARAMS params = current_form(*nodeParams);
+  return cuGraphExecKernelNodeSetParams_v2(hGraphExec, hNode, &params);
+}
+
+// Copies and fills
+
+CUresult cuGraphAddMemcpyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                              const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
+  TRY(initialized());
+  REQUIRE(copyParams);
+  CopyWork work;
+  TRY(work_of(*copyParams, ctx, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+CUresult cuGraphMemcpyNodeGetParams(CUgraphNode hNode, CUDA_MEMCPY3D* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  std::lock_guard lock(capture_lock());
+  CopyWork* c = work_in<CopyWork>(hNode);
+  REQUIRE(c);
+  *nodeParams = c->asked;
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphMemcpyNodeSetParams(CUgraphNode hNode, const CUDA_MEMCPY3D* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  CopyWork work;
+  TRY(work_of(*nodeParams, nullptr, &work));
+  return replace(hNode, std::move(work));
+}
+CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMCPY3D* copyParams, CUcontext ctx) {
+  TRY(initialized());
+  REQUIRE(copyParams);
+  CopyWork work;
+  TRY(work_of(*copyParams, ctx, &work));
+  return replace_exec(hGraphExec, hNode, std::move(work));
+}
+
+CUresult cuGraphAddMemsetNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                              const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
+  TRY(initialized());
+  REQUIRE(memsetParams);
+  MemsetWork work;
+  TRY(work_of(*memsetParams, ctx, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, work);
+}
+CUresult cuGraphMemsetNodeGetParams(CUgraphNode hNode, CUDA_MEMSET_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  std::lock_guard lock(capture_lock());
+  MemsetWork* m = work_in<MemsetWork>(hNode);
+  REQUIRE(m);
+  *nodeParams = {m->dst, m->pitch, m->value, m->element, m->width, m->height};
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphMemsetNodeSetParams(CUgraphNode hNode, const CUDA_MEMSET_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  MemsetWork work;
+  TRY(work_of(*nodeParams, nullptr, &work));
+  return replace(hNode, work);
+}
+CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMSET_NODE_PARAMS* memsetParams, CUcontext ctx) {
+  TRY(initialized());
+  REQUIRE(memsetParams);
+  MemsetWork work;
+  TRY(work_of(*memsetParams, ctx, &work));
+  return replace_exec(hGraphExec, hNode, work);
+}
+
+// Host functions
+
+CUresult cuGraphAddHostNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                            const CUDA_HOST_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams && nodeParams->fn);
+  return add(phGraphNode, hGraph, dependencies, numDependencies, HostWork{nodeParams->fn, nodeParams->userData});
+}
+CUresult cuGraphHostNodeGetParams(CUgraphNode hNode, CUDA_HOST_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  std::lock_guard lock(capture_lock());
+  HostWork* h = work_in<HostWork>(hNode);
+  REQUIRE(h);
+  *nodeParams = {h->function, h->user};
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphHostNodeSetParams(CUgraphNode hNode, const CUDA_HOST_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams && nodeParams->fn);
+  return replace(hNode, HostWork{nodeParams->fn, nodeParams->userData});
+}
+CUresult cuGraphExecHostNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_HOST_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams && nodeParams->fn);
+  return replace_exec(hGraphExec, hNode, HostWork{nodeParams->fn, nodeParams->userData});
+}
+
+// Children, empty nodes, events, memory operations
+
+CUresult cuGraphAddChildGraphNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                                  CUgraph childGraph) {
+  TRY(initialized());
+  ChildWork work;
+  TRY(child_of(childGraph, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode hNode, CUgraph* phGraph) {
+  TRY(initialized());
+  REQUIRE(phGraph);
+  std::lock_guard lock(capture_lock());
+  ChildWork* c = work_in<ChildWork>(hNode);
+  REQUIRE(c);
+  *phGraph = c->graph->handle;
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphAddEmptyNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies) {
+  TRY(initialized());
+  return add(phGraphNode, hGraph, dependencies, numDependencies, EmptyWork{});
+}
+CUresult cuGraphAddEventRecordNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                                   CUevent event) {
+  RecordWork work;
+  TRY(event_work(event, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+CUresult cuGraphAddEventWaitNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                                 CUevent event) {
+  WaitWork work;
+  TRY(event_work(event, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+CUresult cuGraphEventRecordNodeGetEvent(CUgraphNode hNode, CUevent* event_out) { return event_in<RecordWork>(hNode, event_out); }
+CUresult cuGraphEventWaitNodeGetEvent(CUgraphNode hNode, CUevent* event_out) { return event_in<WaitWork>(hNode, event_out); }
+CUresult cuGraphEventRecordNodeSetEvent(CUgraphNode hNode, CUevent event) {
+  RecordWork work;
+  TRY(event_work(event, &work));
+  return replace(hNode, std::move(work));
+}
+CUresult cuGraphEventWaitNodeSetEvent(CUgraphNode hNode, CUevent event) {
+  WaitWork work;
+  TRY(event_work(event, &work));
+  return replace(hNode, std::move(work));
+}
+CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec hGraphExec, CUgraphNode hNode, CUevent event) {
+  RecordWork work;
+  TRY(event_work(event, &work));
+  return replace_exec(hGraphExec, hNode, std::move(work));
+}
+CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec hGraphExec, CUgraphNode hNode, CUevent event) {
+  WaitWork work;
+  TRY(event_work(event, &work));
+  return replace_exec(hGraphExec, hNode, std::move(work));
+}
+CUresult cuGraphAddBatchMemOpNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
+                                  const CUDA_BATCH_MEM_OP_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  BatchWork work;
+  TRY(work_of(*nodeParams, &work));
+  return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
+}
+
+CUresult cuGraphNodeSetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int isEnabled) {
+  return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    REQUIRE(std::holds_alternative<KernelWork>(n.work) || std::holds_alternative<CopyWork>(n.work) || std::holds_alternative<MemsetWork>(n.work));
+    n.enabled = isEnabled != 0;
+    return CUDA_SUCCESS;
+  });
+}
+CUresult cuGraphNodeGetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int* isEnabled) {
+  REQUIRE(isEnabled);
+  return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    *isEnabled = n.enabled;
+    return CUDA_SUCCESS;
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,160 @@
+// Kernel launches: shape and parameter checks with the driver's codes, then one task in the stream. Any thread may call.
+#include "softgpu/api/launch.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "softgpu/api/event.h"
+#include "softgpu/api/graph.h"
+
+namespace softgpu::api {
+
+namespace {
+
+CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
+  const KernelInfo& info = *f.info;
+  REQUIRE(s.grid[0] && s.grid[1] && s.grid[2] && s.block[0] && s.block[1] && s.block[2]);
+  REQUIRE(s.grid[0] <= 2147483647u && s.grid[1] <= 65535 && s.grid[2] <= 65535);
+  REQUIRE(s.block[0] <= 1024 && s.block[1] <= 1024 && s.block[2] <= 64);
+  uint64_t threads = uint64_t(s.block[0]) * s.block[1] * s.block[2];
+  REQUIRE(threads <= uint64_t(kMaxThreads));
+  if (info.required_block[0])
+    for (int i = 0; i < 3; i++) REQUIRE(s.block[i] == std::max(1u, info.required_block[i]));
+  if (threads > uint64_t(most_threads(info))) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  REQUIRE(int64_t(s.shared) <= f.settings->max_dynamic_shared);
+  if (cooperative) {
+    uint64_t blocks = uint64_t(s.grid[0]) * s.grid[1] * s.grid[2];
+    uint64_t resident = uint64_t(blocks_per_multiprocessor(info, *f.settings, int(threads), s.shared)) * kMultiprocessors;
+    if (blocks > resident) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+  }
+  return CUDA_SUCCESS;
+}
+
+// The parameters as one block of bytes, from `params` (one pointer each) or from `extra` (a ready block).
+CUresult copy_parameters(const KernelInfo& info, void** params, void** extra, std::vector<uint8_t>* out) {
+  REQUIRE(!(params && extra));
+  out->resize(info.param_bytes);
+  if (params) {
+    for (size_t i = 0; i < info.params.size(); i++) {
+      REQUIRE(params[i]);
+      memcpy(out->data() + info.params[i].offset, params[i], info.params[i].size);
+    }
+    return CUDA_SUCCESS;
+  }
+  const void* buffer = nullptr;
+  const size_t* bytes = nullptr;
+  for (void** e = extra; e && *e != CU_LAUNCH_PARAM_END; e += 2) {
+    if (*e == CU_LAUNCH_PARAM_BUFFER_POINTER) buffer = e[1];
+    else if (*e == CU_LAUNCH_PARAM_BUFFER_SIZE) bytes = static_cast<const size_t*>(e[1]);
+    else return CUDA_ERROR_INVALID_VALUE;
+  }
+  if (info.param_bytes == 0) return CUDA_SUCCESS;
+  REQUIRE(buffer && bytes && *bytes >= info.param_bytes);
+  memcpy(out->data(), buffer, info.param_bytes);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult make_kernel(const FunctionRef& function, CUfunction named, const Shape& shape, bool cooperative, void** params, void** extra,
+                     KernelWork* out) {
+  TRY(check_shape(*function, shape, cooperative));
+  TRY(copy_parameters(*function->info, params, extra, &out->params));
+  out->function = function;
+  out->named = named;
+  memcpy(out->launch.grid, shape.grid, sizeof shape.grid);
+  memcpy(out->launch.block, shape.block, sizeof shape.block);
+  out->launch.dynamic_shared_bytes = shape.shared;
+  out->launch.cooperative = cooperative;
+  return CUDA_SUCCESS;
+}
+
+namespace {
+
+// What the attributes of cuLaunchKernelEx ask for; what has no meaning here is accepted and left alone.
+struct Asked {
+  bool cooperative = false;
+  std::vector<EventRef> after;       // recorded when the kernel has ended
+};
+
+CUresult read_attributes(const CUlaunchConfig& config, Asked* asked) {
+  REQUIRE(config.numAttrs == 0 || config.attrs);
+  for (unsigned i = 0; i < config.numAttrs; i++) {
+    const CUlaunchAttribute& a = config.attrs[i];
+    CUevent event = nullptr;
+    switch (int(a.id)) {
+      case CU_LAUNCH_ATTRIBUTE_COOPERATIVE:
+        asked->cooperative = a.value.cooperative != 0;
+        break;
+      case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION: {
+        auto& c = a.value.clusterDim;
+        REQUIRE(c.x && c.y && c.z && config.gridDimX % c.x == 0 && config.gridDimY % c.y == 0 && config.gridDimZ % c.z == 0);
+        if (c.x * c.y * c.z > 1) return CUDA_ERROR_NOT_SUPPORTED;     // CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH is 0
+        break;
+      }
+      case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT: event = a.value.programmaticEvent.event; break;
+      case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT: event = a.value.launchCompletionEvent.event; break;
+      case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
+        if (a.value.deviceUpdatableKernelNode.deviceUpdatable) return CUDA_ERROR_NOT_SUPPORTED;
+        break;
+      default:
+        REQUIRE(int(a.id) >= 0 && int(a.id) <= CU_LAUNCH_ATTRIBUTE_NVLINK_UTIL_CENTRIC_SCHEDULING);
+    }
+    if (event) {
+      EventRef found = events().find(event);
+      if (!found) return CUDA_ERROR_INVALID_HANDLE;
+      asked->after.push_back(found);
+    }
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult launch(CUfunction f, const Shape& shape, bool cooperative, CUstream h, void** params, void** extra, StreamRef* stream) {
+  ContextRef context;
+  TRY(enter(&context));
+  TRY(find_stream(h, context, stream));
+  FunctionRef function;
+  TRY(find_launchable(f, (*stream)->context, &function));
+  KernelWork work;
+  TRY(make_kernel(function, f, shape, cooperative, params, extra, &work));
+  return enqueue(*stream, std::move(work));
+}
+
+}  // namespace
+}  // namespace softgpu::api
+
+using namespace softgpu::api;
+
+extern "C" {
+
+CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX,
+                        unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream, void** kernelParams,
+                        void** extra) {
+  StreamRef stream;
+  return launch(f, {{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes}, false, hStream, kernelParams, extra,
+                &stream);
+}
+
+CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX,
+                                   unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
+                                   void** kernelParams) {
+  StreamRef stream;
+  return launch(f, {{gridDimX, gridDimY, gridDimZ}, {blockDimX, blockDimY, blockDimZ}, sharedMemBytes}, true, hStream, kernelParams, nullptr,
+                &stream);
+}
+
+CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
+  TRY(initialized());
+  REQUIRE(config);
+  Asked asked;
+  TRY(read_attributes(*config, &asked));
+  const CUlaunchConfig& c = *config;
+  StreamRef stream;
+  TRY(launch(f, {{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes}, asked.cooperative, c.hStream,
+             kernelParams, extra, &stream));
+  for (auto& event : asked.after)
+    if (!is_capturing(stream)) TRY(record_event(event, stream));
+  return CUDA_SUCCESS;
+}
+
+}  // extern "C"

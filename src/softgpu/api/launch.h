@@ -1,0 +1,18 @@
+// Checks of a kernel launch and occupancy arithmetic. Any thread may call.
+#pragma once
+#include "softgpu/api/module.h"
+#include "softgpu/api/work.h"
+
+namespace softgpu::api {
+
+struct Shape {
+  unsigned grid[3], block[3], shared;
+};
+
+// Blocks of this size that fit a multiprocessor at once; 0: none.
+int blocks_per_multiprocessor(const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared);
+// Checks the shape and copies the parameters as the driver does before it queues a launch.
+CUresult make_kernel(const FunctionRef& function, CUfunction named, const Shape& shape, bool cooperative, void** params, void** extra,
+                     KernelWork* out);
+
+}  // namespace softgpu::api

@@ -1,0 +1,55 @@
+// cuGetProcAddress by the table that is generated from the API description, and cuGetExportTable, which has nothing to give here.
+// Any thread may call, before cuInit too.
+#include <cstring>
+
+#include "softgpu/api/context.h"
+
+namespace {
+
+struct Row {
+  const char* name;
+  int since;             // CUDA version from which this symbol answers the name
+  int per_thread;        // 2: the symbol with the per-thread default stream
+  void* symbol;
+};
+const Row kRows[] = {
+#include "client/proc_table.inc"
+};
+
+}  // namespace
+
+extern "C" {
+
+CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion, cuuint64_t flags, CUdriverProcAddressQueryResult* symbolStatus) {
+  REQUIRE(symbol && pfn && !(flags & ~cuuint64_t(3)) && flags != 3);
+  *pfn = nullptr;
+  if (symbolStatus) *symbolStatus = CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+  if (!*symbol) return CUDA_SUCCESS;       // the runtime's first probe
+  const bool per_thread = flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
+  bool known = false;
+  for (auto& row : kRows) {                // sorted by version: the last that fits is the newest
+    if (strcmp(row.name, symbol) != 0) continue;
+    known = true;
+    if (row.since <= cudaVersion && (row.per_thread == 0 || per_thread)) *pfn = row.symbol;
+  }
+  // From CUDA 12 on the plain name stands for the form with flags.
+  if (*pfn && cudaVersion >= 12000 && strcmp(symbol, "cuGraphInstantiate") == 0) *pfn = reinterpret_cast<void*>(&cuGraphInstantiateWithFlags);
+  if (symbolStatus)
+    *symbolStatus = *pfn    ? CU_GET_PROC_ADDRESS_SUCCESS
+                    : known ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
+                            : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+  return *pfn ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+}
+
+CUresult cuGetProcAddress(const char* symbol, void** pfn, int cudaVersion, cuuint64_t flags) {
+  return cuGetProcAddress_v2(symbol, pfn, cudaVersion, flags, nullptr);
+}
+
+// The driver's private tables serve NVIDIA's own libraries; the client answers them, so no program reaches this one for them.
+CUresult cuGetExportTable(const void** ppExportTable, const CUuuid* pExportTableId) {
+  REQUIRE(ppExportTable && pExportTableId);
+  *ppExportTable = nullptr;
+  return CUDA_ERROR_INVALID_VALUE;
+}
+
+}  // extern "C"

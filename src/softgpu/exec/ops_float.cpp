@@ -1,0 +1,181 @@
+// f32 and f64 arithmetic. Stateless functions; called by the interpreter on whichever thread runs the warp.
+// A NaN result of f32 is 0x7fffffff, as on NVIDIA's devices; f64 keeps the host's quiet NaN. The .approx functions are at least as
+// exact as PTX asks, not bit-equal to the hardware's tables.
+#include <math.h>
+
+#include "softgpu/exec/ops.h"
+
+namespace softgpu::SOFTGPU_ISA {
+namespace {
+
+inline float flush(float v) { return (bits_of(v) & 0x7f800000) == 0 ? float_of(bits_of(v) & 0x80000000) : v; }
+inline double flush(double v) { return v; }   // f64 has no .ftz
+inline float quiet(float v) { return v != v ? float_of(0x7fffffff) : v; }
+inline double quiet(double v) { return v; }
+template <class T> inline T clamp01(T v) { return v > 0 ? (v < 1 ? v : T{1}) : T{0}; }   // NaN becomes 0
+
+template <class T, bool Ftz> inline T in(T v) { if constexpr (Ftz) return flush(v); else return v; }
+template <class T, bool Ftz, bool Sat> inline T out(T v) {
+  if constexpr (Ftz) v = flush(v);
+  if constexpr (Sat) return clamp01(v);
+  else return quiet(v);
+}
+
+template <class T> struct F1 { using D = T; using A = T; };
+template <class T> struct F2 : F1<T> { using B = T; };
+template <class T> struct F3 : F2<T> { using C = T; };
+
+template <class T, bool Z, bool S> struct AddF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) + in<T, Z>(b)); } };
+template <class T, bool Z, bool S> struct SubF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) - in<T, Z>(b)); } };
+template <class T, bool Z, bool S> struct MulF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) * in<T, Z>(b)); } };
+template <class T, bool Z, bool S> struct DivF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) / in<T, Z>(b)); } };
+inline float fma_of(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline double fma_of(double a, double b, double c) { return __builtin_fma(a, b, c); }
+template <class T, bool Z, bool S> struct FmaF : F3<T> {
+  static T f(T a, T b, T c) { return out<T, Z, S>(fma_of(in<T, Z>(a), in<T, Z>(b), in<T, Z>(c))); }
+};
+template <class T, bool Z, bool> struct RcpF : F1<T> { static T f(T a) { return out<T, Z, false>(T{1} / in<T, Z>(a)); } };
+inline float sqrt_of(float a) { return __builtin_sqrtf(a); }
+inline double sqrt_of(double a) { return __builtin_sqrt(a); }
+template <class T, bool Z, bool> struct SqrtF : F1<T> { static T f(T a) { return out<T, Z, false>(sqrt_of(in<T, Z>(a))); } };
+template <class T, bool Z, bool> struct RsqrtF : F1<T> { static T f(T a) { return out<T, Z, false>(static_cast<T>(1.0 / __builtin_sqrt(static_cast<double>(in<T, Z>(a))))); } };
+#define LIBM(Name, call) \
+  template <class T, bool Z, bool> struct Name : F1<T> { static constexpr bool slow = true; static T f(T a) { return out<T, Z, false>(call(in<T, Z>(a))); } };
+LIBM(SinF, sinf)
+LIBM(CosF, cosf)
+LIBM(Lg2F, log2f)
+LIBM(Ex2F, exp2f)
+LIBM(TanhF, tanhf)
+template <class T, bool Z, bool> struct NegF : F1<T> { static T f(T a) { return -in<T, Z>(a); } };
+inline float abs_of(float a) { return float_of(bits_of(a) & 0x7fffffff); }
+inline double abs_of(double a) { return double_of(bits_of(a) & ~(1ull << 63)); }
+template <class T, bool Z, bool> struct AbsF : F1<T> { static T f(T a) { return abs_of(in<T, Z>(a)); } };
+
+inline bool sign_of(float a) { return bits_of(a) >> 31; }
+inline bool sign_of(double a) { return bits_of(a) >> 63; }
+inline float nan_of(float) { return float_of(0x7fffffff); }
+inline double nan_of(double) { return double_of(0x7ff8000000000000); }
+inline float flip(float a, bool s) { return float_of((bits_of(a) & 0x7fffffff) | static_cast<uint32_t>(s) << 31); }
+inline double flip(double a, bool s) { return double_of((bits_of(a) & ~(1ull << 63)) | static_cast<uint64_t>(s) << 63); }
+// -0 is less than +0; a NaN gives the other operand, or NaN with .NaN.
+template <class T, bool Max, bool Nan> inline T pick(T a, T b) {
+  bool a_nan = a != a, b_nan = b != b;
+  bool first = Max ? (a > b || (a == b && !sign_of(a))) : (a < b || (a == b && sign_of(a)));
+  T r = first ? a : b;
+  r = a_nan ? b : b_nan ? a : r;
+  if (Nan) return a_nan || b_nan ? nan_of(a) : r;
+  return a_nan && b_nan ? nan_of(a) : r;
+}
+template <class T, bool Z, bool Max, bool Nan, bool Xor> struct PickF : F2<T> {
+  static T f(T a, T b) {
+    a = in<T, Z>(a), b = in<T, Z>(b);
+    if constexpr (Xor) {
+      bool s = sign_of(a) != sign_of(b);
+      T r = pick<T, Max, Nan>(abs_of(a), abs_of(b));
+      return r != r ? r : flip(r, s);
+    }
+    return pick<T, Max, Nan>(a, b);
+  }
+};
+template <class T> struct CopysignF : F2<T> { static T f(T a, T b) { return flip(b, sign_of(a)); } };
+
+// rcp/rsqrt.approx.ftz.f64: from the upper word only, lower word of the result zero.
+template <bool Root> struct CoarseF : F1<double> {
+  static double f(double a) {
+    uint64_t top = bits_of(a) & 0xffffffff00000000;
+    if ((top & 0x7ff0000000000000) == 0) top &= 1ull << 63;
+    double v = double_of(top), r = Root ? 1.0 / __builtin_sqrt(v) : 1.0 / v;
+    if (r != r) return double_of(0x7fffffff00000000);
+    uint64_t b = bits_of(r) & 0xffffffff00000000;
+    if ((b & 0x7ff0000000000000) == 0) b &= 1ull << 63;
+    return double_of(b);
+  }
+};
+
+template <Fn F, uint8_t R> void rounded(Warp& w, const Insn& in, uint32_t mask) {
+  HostRounding r(R);
+  F(w, in, mask);
+}
+template <Fn F> Fn with_rounding(uint8_t r) {
+  switch (r) {
+    case kNearest: return F;
+    case kZero: return rounded<F, kZero>;
+    case kDown: return rounded<F, kDown>;
+    case kUp: return rounded<F, kUp>;
+    default: return nullptr;
+  }
+}
+#define FLOAT_OP(n, F)                                                                                        \
+  if (k.t == Ty::F64) return k.flags ? nullptr : with_rounding<map##n<F<double, false, false>>>(k.round);     \
+  if (k.t != Ty::F32) return nullptr;                                                                         \
+  if (sat) return ftz ? with_rounding<map##n<F<float, true, true>>>(k.round) : with_rounding<map##n<F<float, false, true>>>(k.round); \
+  return ftz ? with_rounding<map##n<F<float, true, false>>>(k.round) : with_rounding<map##n<F<float, false, false>>>(k.round);
+#define APPROX_OP(F)                                                                                          \
+  if (k.t != Ty::F32 || !approx || k.round != kNearest) return nullptr;                                       \
+  return ftz ? map1<F<float, true, false>> : map1<F<float, false, false>>;
+
+template <class T, bool Z> Fn pick_fn(const Key& k) {
+  bool nan = k.flags & kNan, x = k.flags & kXorSign;
+  if (k.op == Op::FMax) {
+    if (nan) return x ? map2<PickF<T, Z, true, true, true>> : map2<PickF<T, Z, true, true, false>>;
+    return x ? map2<PickF<T, Z, true, false, true>> : map2<PickF<T, Z, true, false, false>>;
+  }
+  if (nan) return x ? map2<PickF<T, Z, false, true, true>> : map2<PickF<T, Z, false, true, false>>;
+  return x ? map2<PickF<T, Z, false, false, true>> : map2<PickF<T, Z, false, false, false>>;
+}
+
+uint16_t allowed_flags(Op op) {
+  switch (op) {
+    case Op::FAdd: case Op::FSub: case Op::FMul: case Op::FFma: return kFtz | kSat;
+    case Op::FDiv: return kFtz | kApprox | kFull;
+    case Op::Rcp: case Op::Sqrt: case Op::Rsqrt: case Op::Sin: case Op::Cos: case Op::Lg2: case Op::Ex2: return kFtz | kApprox;
+    case Op::Tanh: return kApprox;
+    case Op::FNeg: case Op::FAbs: return kFtz;
+    case Op::FMin: case Op::FMax: return kFtz | kNan | kXorSign;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+Fn select_float(const Key& key) {
+  Key k = key;
+  if ((k.t != Ty::F32 && k.t != Ty::F64) || (k.flags & ~allowed_flags(k.op))) return nullptr;
+  bool ftz = k.flags & kFtz, sat = k.flags & kSat, approx = k.flags & kApprox;
+  switch (k.op) {
+    case Op::FAdd: FLOAT_OP(2, AddF)
+    case Op::FSub: FLOAT_OP(2, SubF)
+    case Op::FMul: FLOAT_OP(2, MulF)
+    case Op::FFma: FLOAT_OP(3, FmaF)
+    case Op::FDiv:
+      k.flags &= static_cast<uint16_t>(~(kApprox | kFull));
+      FLOAT_OP(2, DivF)
+    case Op::Rcp:
+      if (k.t == Ty::F64 && approx) return ftz ? map1<CoarseF<false>> : nullptr;
+      k.flags &= static_cast<uint16_t>(~kApprox);
+      FLOAT_OP(1, RcpF)
+    case Op::Sqrt:
+      k.flags &= static_cast<uint16_t>(~kApprox);
+      FLOAT_OP(1, SqrtF)
+    case Op::Rsqrt:
+      if (k.t == Ty::F64 && ftz) return approx ? map1<CoarseF<true>> : nullptr;
+      if (!approx || k.round != kNearest) return nullptr;
+      k.flags &= static_cast<uint16_t>(~kApprox);
+      FLOAT_OP(1, RsqrtF)
+    case Op::Sin: APPROX_OP(SinF)
+    case Op::Cos: APPROX_OP(CosF)
+    case Op::Lg2: APPROX_OP(Lg2F)
+    case Op::Ex2: APPROX_OP(Ex2F)
+    case Op::Tanh: APPROX_OP(TanhF)
+    case Op::FNeg: FLOAT_OP(1, NegF)
+    case Op::FAbs: FLOAT_OP(1, AbsF)
+    case Op::FMin: case Op::FMax:
+      if (k.round != kNearest) return nullptr;
+      if (k.t == Ty::F64) return k.flags ? nullptr : pick_fn<double, false>(k);
+      return ftz ? pick_fn<float, true>(k) : pick_fn<float, false>(k);
+    case Op::Copysign: return k.t == Ty::F64 ? map2<CopysignF<double>> : map2<CopysignF<float>>;
+    default: return nullptr;
+  }
+}
+
+}  // namespace softgpu::SOFTGPU_ISA

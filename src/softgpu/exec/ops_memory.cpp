@@ -1,0 +1,220 @@
+// Loads, stores, address conversion, cp.async. Called by the interpreter on whichever thread runs the warp.
+// Every address is checked against its space before it is used; a fault stops the warp and nothing of the instruction is done.
+#include <string.h>
+
+#include "softgpu/exec/ops.h"
+#include "softgpu/exec/resolve.h"
+
+namespace softgpu::SOFTGPU_ISA {
+namespace {
+
+template <class M, class T> void load1(Warp& w, const Insn& in, uint32_t mask) {   // M in memory, T in the register
+  uint64_t p[32];
+  Shape shape = resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M), p);
+  if (shape == Shape::Fault) return;
+  auto* d = reg<T>(w, in.r[0]);
+  if (shape == Shape::Uniform) {
+    T v = static_cast<T>(read<M>(p[0]));
+    if (mask == kAll) for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(v);
+    else for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? static_cast<Box<T>>(v) : d[i];
+  } else if (shape == Shape::Row && mask == kAll) {
+    const M* s = reinterpret_cast<const M*>(p[0]);
+    for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(static_cast<T>(s[i]));
+  } else if (mask == kAll) {
+    for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(static_cast<T>(read<M>(p[i])));
+  } else {
+    for (uint32_t m = mask; m; m &= m - 1) d[__builtin_ctz(m)] = static_cast<Box<T>>(static_cast<T>(read<M>(p[__builtin_ctz(m)])));
+  }
+}
+
+template <class M, int N> void load_vector(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  if (resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M) * N, p) == Shape::Fault) return;
+  const uint32_t* dst = extras(w, in);
+  using T = SignedWord<M>;
+  Box<T>* d[N];
+  for (int c = 0; c < N; c++) d[c] = reg<T>(w, dst[c]);
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    for (int c = 0; c < N; c++) d[c][i] = static_cast<Box<T>>(static_cast<T>(read<M>(p[i] + sizeof(M) * c)));
+  }
+}
+
+template <class M> void store1(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  Shape shape = resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M), p);
+  if (shape == Shape::Fault) return;
+  const auto* s = reg<M>(w, in.r[2]);
+  if (shape == Shape::Row && mask == kAll) {
+    M* d = reinterpret_cast<M*>(p[0]);
+    for (int i = 0; i < 32; i++) d[i] = static_cast<M>(s[i]);
+  } else if (mask == kAll) {
+    for (int i = 0; i < 32; i++) write<M>(p[i], static_cast<M>(s[i]));
+  } else {
+    for (uint32_t m = mask; m; m &= m - 1) write<M>(p[__builtin_ctz(m)], static_cast<M>(s[__builtin_ctz(m)]));
+  }
+}
+
+template <class M, int N> void store_vector(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  if (resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M) * N, p) == Shape::Fault) return;
+  const uint32_t* src = extras(w, in);
+  const Box<M>* s[N];
+  for (int c = 0; c < N; c++) s[c] = reg<M>(w, src[c]);
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    for (int c = 0; c < N; c++) write<M>(p[i] + sizeof(M) * c, static_cast<M>(s[c][i]));
+  }
+}
+
+void load128(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  if (resolve<16>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 16, p) == Shape::Fault) return;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    reg<uint64_t>(w, in.r[0])[i] = read<uint64_t>(p[i]);
+    reg<uint64_t>(w, in.r[0] + 256)[i] = read<uint64_t>(p[i] + 8);
+  }
+}
+void store128(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  if (resolve<16>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 16, p) == Shape::Fault) return;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    write<uint64_t>(p[i], reg<uint64_t>(w, in.r[2])[i]);
+    write<uint64_t>(p[i] + 8, reg<uint64_t>(w, in.r[2] + 256)[i]);
+  }
+}
+
+// ld.param of a kernel by name: the same bytes for every lane.
+template <class M, class T, int N> void load_param(Warp& w, const Insn& in, uint32_t mask) {
+  if (static_cast<uint64_t>(in.imm) + sizeof(M) * N > w.param_bytes) return fault(w, 700, mask, static_cast<uint64_t>(in.imm), "parameter read out of range");
+  for (int c = 0; c < N; c++) {
+    M v;
+    memcpy(&v, w.params + in.imm + sizeof(M) * c, sizeof v);
+    auto* d = reg<T>(w, N == 1 ? in.r[0] : extras(w, in)[c]);
+    Box<T> b = static_cast<Box<T>>(static_cast<T>(v));
+    for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? b : d[i];
+  }
+}
+
+template <Space S, bool To> void cvta(Warp& w, const Insn& in, uint32_t mask) {
+  auto *d = reg<uint64_t>(w, in.r[0]), *a = reg<uint64_t>(w, in.r[1]);
+  for (int i = 0; i < 32; i++) {
+    uint64_t base = S == Space::Shared ? reinterpret_cast<uint64_t>(w.shared) : S == Space::Local ? reinterpret_cast<uint64_t>(w.local) + static_cast<uint64_t>(i) * w.local_bytes : 0;
+    uint64_t v = To ? a[i] - base : a[i] + base;
+    d[i] = mask >> i & 1 ? v : d[i];
+  }
+}
+template <Space S> void isspacep(Warp& w, const Insn& in, uint32_t mask) {
+  auto* a = reg<uint64_t>(w, in.r[1]);
+  uint32_t r = 0;
+  for (int i = 0; i < 32; i++) {
+    bool shared = a[i] - reinterpret_cast<uint64_t>(w.shared) < w.shared_bytes;
+    bool local = a[i] - reinterpret_cast<uint64_t>(w.local) < 32 * w.local_bytes;
+    bool param = a[i] - reinterpret_cast<uint64_t>(w.params) < w.param_bytes;
+    bool v = S == Space::Shared ? shared : S == Space::Local ? local : S == Space::Param ? param : S == Space::Global ? !shared && !local && !param : false;
+    r |= static_cast<uint32_t>(v) << i;
+  }
+  set_pred(w, in.r[0], mask, r);
+}
+
+void fence(Warp&, const Insn&, uint32_t) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+// cp.async: r[1] shared, r[2] global, r[3] bytes to take (the rest zero), r[4] predicate "ignore the source"; extra: offset, wide.
+template <int N> void copy_async(Warp& w, const Insn& in, uint32_t mask) {
+  const uint32_t* x = extras(w, in);
+  uint64_t to[32], from[32];
+  if (resolve<N>(w, in, in.r[1], static_cast<int32_t>(x[0]), in.flags & kAddress64, mask, Space::Shared, N, to) == Shape::Fault) return;
+  uint32_t reads = mask;
+  if (in.r[4] != kNoReg) reads &= ~pred(w, in.r[4]);
+  if (in.r[3] != kNoReg)
+    for (int i = 0; i < 32; i++) if (reg<uint32_t>(w, in.r[3])[i] == 0) reads &= ~(1u << i);
+  if (reads && resolve<N>(w, in, in.r[2], in.imm, x[1], reads, Space::Global, N, from) == Shape::Fault) return;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    uint32_t n = reads >> i & 1 ? N : 0;
+    if (n && in.r[3] != kNoReg && reg<uint32_t>(w, in.r[3])[i] < n) n = reg<uint32_t>(w, in.r[3])[i];
+    char bytes[N] = {};
+    memcpy(bytes, reinterpret_cast<const void*>(from[i]), n);
+    memcpy(reinterpret_cast<void*>(to[i]), bytes, N);
+  }
+}
+
+template <class M> Fn vector_fn(bool load, int n) {
+  switch (n) {
+    case 2: return load ? load_vector<M, 2> : store_vector<M, 2>;
+    case 4: return load ? load_vector<M, 4> : store_vector<M, 4>;
+    case 8: return load ? load_vector<M, 8> : store_vector<M, 8>;
+    default: return nullptr;
+  }
+}
+template <class M> Fn param_fn(int n) {
+  using T = SignedWord<M>;
+  return n == 1 ? load_param<M, T, 1> : n == 2 ? load_param<M, T, 2> : n == 4 ? load_param<M, T, 4> : nullptr;
+}
+
+}  // namespace
+
+Fn select_memory(const Key& k) {
+  switch (k.op) {
+    case Op::Ld:
+      if (k.t == Ty::B128) return k.sub == 1 ? load128 : nullptr;
+      if (k.sub == 1) switch (k.t) {
+        case Ty::U8: return load1<uint8_t, uint32_t>;
+        case Ty::S8: return load1<int8_t, int32_t>;
+        case Ty::U16: return load1<uint16_t, uint32_t>;
+        case Ty::S16: return load1<int16_t, int32_t>;
+        case Ty::U32: return load1<uint32_t, uint32_t>;
+        case Ty::U64: return load1<uint64_t, uint64_t>;
+        default: return nullptr;
+      }
+      switch (k.t) {
+        case Ty::U8: return vector_fn<uint8_t>(true, k.sub);
+        case Ty::S8: return vector_fn<int8_t>(true, k.sub);
+        case Ty::U16: return vector_fn<uint16_t>(true, k.sub);
+        case Ty::S16: return vector_fn<int16_t>(true, k.sub);
+        case Ty::U32: return vector_fn<uint32_t>(true, k.sub);
+        case Ty::U64: return vector_fn<uint64_t>(true, k.sub);
+        default: return nullptr;
+      }
+    case Op::LdParam:
+      switch (k.t) {
+        case Ty::U8: return param_fn<uint8_t>(k.sub);
+        case Ty::S8: return param_fn<int8_t>(k.sub);
+        case Ty::U16: return param_fn<uint16_t>(k.sub);
+        case Ty::S16: return param_fn<int16_t>(k.sub);
+        case Ty::U32: return param_fn<uint32_t>(k.sub);
+        case Ty::U64: return param_fn<uint64_t>(k.sub);
+        default: return nullptr;
+      }
+    case Op::St:
+      if (k.t == Ty::B128) return k.sub == 1 ? store128 : nullptr;
+      switch (bytes_of(k.t)) {
+        case 1: return k.sub == 1 ? store1<uint8_t> : vector_fn<uint8_t>(false, k.sub);
+        case 2: return k.sub == 1 ? store1<uint16_t> : vector_fn<uint16_t>(false, k.sub);
+        case 4: return k.sub == 1 ? store1<uint32_t> : vector_fn<uint32_t>(false, k.sub);
+        case 8: return k.sub == 1 ? store1<uint64_t> : vector_fn<uint64_t>(false, k.sub);
+        default: return nullptr;
+      }
+    case Op::Cvta:
+      switch (k.space) {
+        case Space::Shared: return k.sub ? cvta<Space::Shared, true> : cvta<Space::Shared, false>;
+        case Space::Local: return k.sub ? cvta<Space::Local, true> : cvta<Space::Local, false>;
+        default: return cvta<Space::Global, false>;
+      }
+    case Op::Isspacep:
+      switch (k.space) {
+        case Space::Shared: return isspacep<Space::Shared>;
+        case Space::Local: return isspacep<Space::Local>;
+        case Space::Param: return isspacep<Space::Param>;
+        case Space::Global: return isspacep<Space::Global>;
+        default: return isspacep<Space::Const>;
+      }
+    case Op::Prefetch: return fence;
+    case Op::CpAsync: return k.sub == 4 ? copy_async<4> : k.sub == 8 ? copy_async<8> : copy_async<16>;
+    default: return nullptr;
+  }
+}
+
+}  // namespace softgpu::SOFTGPU_ISA

@@ -1,0 +1,624 @@
+// Statements, scopes and operands of a function body. Owner: load(); one thread.
+#include "softgpu/ptx/decode.h"
+
+#include <bit>
+
+namespace softgpu {
+namespace {
+
+constexpr uint32_t kMostRegisters = 1u << 20;      // declared in one function
+constexpr uint32_t kMostLocalBytes = 512u << 10;   // local memory of a thread, as on NVIDIA's devices
+constexpr uint32_t kMostScopes = 200;
+constexpr uint32_t kExtraJump = 1u << 31;
+
+std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
+
+}  // namespace
+
+void Decoder::run() {
+  for (uint32_t& s : specials_) s = kNoReg;
+  f_.frame_bytes = 0;
+  open_scope();
+  auto parameter = [&](const std::vector<ParamDecl>& list, std::vector<CallArg>* out) {
+    for (const ParamDecl& p : list) {
+      if (p.in_register) throw PtxError{symbol_.line, "function " + quoted(symbol_.name) + ": parameters in registers are not supported"};
+      Variable v;
+      v.name = p.name;
+      v.bytes = p.bytes;
+      uint32_t at = p.offset;
+      if (!symbol_.entry) {
+        at = (f_.frame_bytes + p.align - 1) / p.align * p.align;
+        f_.frame_bytes = at + p.bytes;
+        out->push_back({0, at, p.bytes});
+      }
+      scopes_.back().variables[p.name] = {symbol_.entry ? Space::Param : Space::Local, v};
+      scopes_.back().variable_offsets[p.name] = at;
+    }
+  };
+  parameter(symbol_.params, &f_.params);
+  parameter(symbol_.results, &f_.results);
+  while (!c_.at('}') || scopes_.size() > 1) statement();
+  line_ = c_.line();
+  emit_kind(symbol_.entry ? Kind::Exit : Kind::Ret);
+  close_scope();
+  finish();
+}
+
+void Decoder::open_scope() {
+  if (scopes_.size() >= kMostScopes) c_.fail("blocks are nested too deeply");
+  scopes_.emplace_back();
+}
+
+void Decoder::close_scope() {
+  Scope s = std::move(scopes_.back());
+  scopes_.pop_back();
+  for (auto& [at, label] : s.jumps) {
+    auto it = s.labels.find(label);
+    if (it != s.labels.end()) {
+      if (at & kExtraJump) f_.extra[at & ~kExtraJump] = it->second;
+      else f_.code[at].imm = it->second;
+    } else if (scopes_.empty()) {
+      throw PtxError{at & kExtraJump ? symbol_.line : f_.code[at].line, "unknown label " + quoted(label)};
+    } else {
+      scopes_.back().jumps.push_back({at, label});
+    }
+  }
+}
+
+void Decoder::statement() {
+  line_ = c_.line();
+  if (c_.take('{')) return open_scope();
+  if (c_.take('}')) return close_scope();
+  if (c_.take(';')) return;
+  const Token& t = c_.peek();
+  if (t.kind == Tok::End) c_.fail("function without end");
+  if (t.kind == Tok::Name && c_.peek(1).kind == Tok::Punct && c_.peek(1).punct == ':') {
+    std::string_view label = c_.next().text;
+    c_.next();
+    if (c_.at(".branchtargets")) {
+      c_.next();
+      auto& list = scopes_.back().target_lists[label];
+      do list.push_back(c_.name("a label"));
+      while (c_.take(','));
+      return c_.expect(';');
+    }
+    if (c_.at(".callprototype")) {
+      c_.next();
+      Scope::Prototype p;
+      uint32_t next = 0;
+      auto list = [&](std::vector<ParamDecl>* out) {
+        next = 0;
+        c_.expect('(');
+        while (!c_.take(')')) {
+          ParamDecl d;
+          if (!c_.take(".param")) c_.fail("only .param arguments are supported in .callprototype");
+          Variable v = parse_variable(c_);
+          if (v.bytes > 32764 || next > 32764) c_.fail("parameters take too much space");
+          d.bytes = static_cast<uint32_t>(v.bytes), d.align = static_cast<uint32_t>(v.align);
+          d.offset = next = (next + d.align - 1) / d.align * d.align;
+          next += d.bytes;
+          out->push_back(d);
+          if (!c_.take(',') && !c_.at(')')) c_.fail("expected ',' or ')'");
+        }
+      };
+      if (c_.at('(')) list(&p.results);
+      c_.name("'_'");
+      if (c_.at('(')) list(&p.params);
+      while (c_.peek().kind == Tok::Name) {
+        if (c_.next().text != ".noreturn") c_.fail("unsupported attribute of .callprototype");
+      }
+      scopes_.back().prototypes[label] = std::move(p);
+      return c_.expect(';');
+    }
+    if (!scopes_.back().labels.try_emplace(label, static_cast<uint32_t>(f_.code.size())).second) c_.fail("second label " + quoted(label));
+    return;
+  }
+  if (t.kind == Tok::Name && t.text[0] == '.') return directive(c_.next().text);
+
+  uint32_t guard = kNoReg;
+  bool negated = false;
+  if (c_.take('@')) {
+    negated = c_.take('!');
+    std::string_view p = c_.name("a predicate");
+    if (!lookup_register(p, &guard) || v_[guard].width != Width::Pred) c_.fail("unknown predicate " + quoted(p));
+  }
+  line_ = c_.line();
+  whole_ = c_.name("an instruction");
+  mods_.clear();
+  size_t dot = whole_.find('.');
+  opcode_ = whole_.substr(0, dot);
+  while (dot != whole_.npos) {
+    size_t next = whole_.find('.', dot + 1);
+    mods_.push_back(whole_.substr(dot + 1, next == whole_.npos ? next : next - dot - 1));
+    dot = next;
+  }
+  Handler h = find_handler(opcode_);
+  if (!h) fail("unknown instruction " + quoted(whole_));
+  size_t first = f_.code.size();
+  widen_.clear();
+  parse_operands();
+  (this->*h)();
+  all_mods_taken();
+  for (size_t i = 0; i < widen_.size(); i++) {
+    Widen w = widen_[i];
+    Key k;
+    k.op = Op::Extend, k.t = w.type, k.t2 = v_[w.to].width == Width::W64 ? Ty::B64 : Ty::B32;
+    emit(k, {w.to}, {w.from});
+  }
+  if (guard != kNoReg)
+    for (size_t i = first; i < f_.code.size(); i++) f_.code[i].guard = guard, f_.code[i].guard_negated = negated;
+}
+
+void Decoder::directive(std::string_view d) {
+  if (d == ".reg") declare_registers();
+  else if (d == ".local") declare_variable(Space::Local);
+  else if (d == ".param") declare_variable(Space::Param);
+  else if (d == ".shared") declare_variable(Space::Shared);
+  else if (d == ".loc" || d == ".file") c_.skip_line();
+  else if (d == ".pragma") {
+    while (!c_.take(';')) if (c_.next().kind == Tok::End) c_.fail("expected ';'");
+  } else c_.fail("unknown directive " + quoted(d));
+}
+
+void Decoder::declare_registers() {
+  Ty t = Ty::None;
+  while (c_.peek().kind == Tok::Name && c_.peek().text[0] == '.') {
+    std::string_view w = c_.next().text;
+    if (!type_from(w.substr(1), &t)) c_.fail("unknown register type " + quoted(w));
+  }
+  if (t == Ty::None) c_.fail("register without a type");
+  do {
+    std::string_view name = c_.name("a register name");
+    uint32_t n = 1;
+    bool family = c_.take('<');
+    if (family) {
+      n = static_cast<uint32_t>(c_.positive(kMostRegisters));
+      c_.expect('>');
+    }
+    if (v_.size() + n > kMostRegisters) c_.fail("too many registers");
+    VirtualRegister r;
+    r.width = width_of(t);
+    r.type = t;
+    if (family) scopes_.back().families.push_back({name, {static_cast<uint32_t>(v_.size()), n}});
+    else scopes_.back().registers[name] = static_cast<uint32_t>(v_.size());
+    v_.resize(v_.size() + n, r);
+  } while (c_.take(','));
+  c_.expect(';');
+}
+
+void Decoder::declare_variable(Space space) {
+  do {
+    Variable v = parse_variable(c_);
+    Scope& s = scopes_.back();
+    uint32_t at = 0;
+    if (space == Space::Shared) {
+      if (v.unsized || v.bytes > (1u << 30)) c_.fail("bad .shared variable " + quoted(v.name));
+      uint32_t a = static_cast<uint32_t>(v.align);
+      at = (*ctx_.shared_bytes + a - 1) / a * a;
+      if (at + v.bytes > (1u << 30)) c_.fail("too much .shared memory");
+      *ctx_.shared_bytes = at + static_cast<uint32_t>(v.bytes);
+      if (a > *ctx_.shared_align) *ctx_.shared_align = a;
+    } else {
+      if (v.bytes > kMostLocalBytes) c_.fail("variable " + quoted(v.name) + " needs more than 512 KiB of local memory");
+      uint32_t a = static_cast<uint32_t>(v.align);
+      at = (f_.frame_bytes + a - 1) / a * a;
+      f_.frame_bytes = at + static_cast<uint32_t>(v.bytes);
+      if (f_.frame_bytes > kMostLocalBytes) c_.fail("more than 512 KiB of local memory");
+      space = Space::Local;
+    }
+    s.variables[v.name] = {space, v};
+    s.variable_offsets[v.name] = at;
+  } while (c_.take(','));
+  c_.expect(';');
+}
+
+void Decoder::parse_operands() {
+  ops_.clear();
+  if (c_.take(';')) return;
+  for (;;) {
+    ops_.push_back(parse_operand());
+    if (c_.take(';')) return;
+    c_.expect(',');
+  }
+}
+
+Operand Decoder::parse_address() {
+  Operand o;
+  o.what = Operand::Address;
+  const Token& t = c_.peek();
+  if (t.kind == Tok::Number || c_.at('-')) {
+    o.offset = c_.integer();
+  } else {
+    std::string_view n = c_.name("an address");
+    if (!lookup_register(n, &o.reg)) o.name = n;
+    while (c_.at('+') || c_.at('-')) {
+      bool minus = c_.next().punct == '-';
+      uint64_t v = static_cast<uint64_t>(c_.integer());
+      o.offset = static_cast<int64_t>(static_cast<uint64_t>(o.offset) + (minus ? 0 - v : v));
+    }
+  }
+  c_.expect(']');
+  return o;
+}
+
+Operand Decoder::parse_operand() {
+  Operand o;
+  if (c_.take('[')) return parse_address();
+  if (c_.at('{') || c_.at('(')) {
+    bool vector = c_.next().punct == '{';
+    o.what = vector ? Operand::Vector : Operand::List;
+    char end = vector ? '}' : ')';
+    while (!c_.take(end)) {
+      if (c_.at('{') || c_.at('(')) c_.fail("nested operand list");
+      o.items.push_back(parse_operand());
+      if (!c_.take(',') && !c_.at(end)) c_.fail("expected ',' or the end of an operand list");
+    }
+    return o;
+  }
+  if (c_.take('!')) o.negated = true;
+  if (c_.take('-')) o.minus = true;
+  const Token& t = c_.next();
+  if (t.kind == Tok::Number) {
+    o.what = Operand::Immediate;
+    if (!parse_number(t.text, &o.number)) fail("bad number " + quoted(t.text));
+    return o;
+  }
+  if (t.kind != Tok::Name) fail("bad operand " + quoted(t.text) + " of " + quoted(whole_));
+  if (t.text == "_") {
+    o.what = Operand::Sink;
+  } else if (lookup_register(t.text, &o.reg) || special_register(t.text, &o.reg)) {
+    o.what = Operand::Register;
+  } else if (t.text == "WARP_SZ") {
+    o.what = Operand::Immediate;
+    o.number.bits = 32;
+  } else {
+    o.what = Operand::Name;
+    o.name = t.text;
+    if (c_.at('+') || c_.at('-')) {
+      bool minus = c_.next().punct == '-';
+      uint64_t v = static_cast<uint64_t>(c_.integer());
+      o.offset = static_cast<int64_t>(minus ? 0 - v : v);
+    }
+  }
+  if (c_.take('|')) {
+    std::string_view n = c_.name("a predicate");
+    if (n != "_" && (!lookup_register(n, &o.second) || v_[o.second].width != Width::Pred)) fail("unknown predicate " + quoted(n));
+  }
+  return o;
+}
+
+bool Decoder::lookup_register(std::string_view name, uint32_t* reg) {
+  size_t digits = name.size();
+  while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9') digits--;
+  std::string_view stem = name.substr(0, digits);
+  uint64_t number = 0;
+  bool numbered = digits < name.size() && name.size() - digits < 9;
+  if (numbered) for (char ch : name.substr(digits)) number = number * 10 + static_cast<uint64_t>(ch - '0');
+  for (auto s = scopes_.rbegin(); s != scopes_.rend(); ++s) {
+    if (numbered)
+      for (auto& [n, range] : s->families)
+        if (n == stem && number < range.second) return *reg = range.first + static_cast<uint32_t>(number), true;
+    if (s->registers.empty()) continue;
+    auto it = s->registers.find(name);
+    if (it != s->registers.end()) return *reg = it->second, true;
+  }
+  return false;
+}
+
+bool Decoder::lookup_variable(std::string_view name, Space* space, uint32_t* offset, Variable* v) {
+  for (auto s = scopes_.rbegin(); s != scopes_.rend(); ++s) {
+    auto it = s->variables.find(name);
+    if (it == s->variables.end()) continue;
+    *space = it->second.first;
+    *offset = s->variable_offsets[name];
+    if (v) *v = it->second.second;
+    return true;
+  }
+  return false;
+}
+
+bool Decoder::special_register(std::string_view n, uint32_t* reg) {
+  static const std::unordered_map<std::string_view, Special> kSpecials = {
+      {"%tid.x", Special::TidX}, {"%tid.y", Special::TidY}, {"%tid.z", Special::TidZ},
+      {"%ntid.x", Special::NtidX}, {"%ntid.y", Special::NtidY}, {"%ntid.z", Special::NtidZ},
+      {"%ctaid.x", Special::CtaidX}, {"%ctaid.y", Special::CtaidY}, {"%ctaid.z", Special::CtaidZ},
+      {"%nctaid.x", Special::NctaidX}, {"%nctaid.y", Special::NctaidY}, {"%nctaid.z", Special::NctaidZ},
+      {"%laneid", Special::Laneid}, {"%warpid", Special::Warpid}, {"%nwarpid", Special::Nwarpid}, {"%smid", Special::Smid},
+      {"%nsmid", Special::Nsmid}, {"%gridid", Special::Gridid}, {"%lanemask_eq", Special::LanemaskEq}, {"%lanemask_le", Special::LanemaskLe},
+      {"%lanemask_lt", Special::LanemaskLt}, {"%lanemask_ge", Special::LanemaskGe}, {"%lanemask_gt", Special::LanemaskGt},
+      {"%envreg1", Special::Envreg1}, {"%envreg2", Special::Envreg2}, {"%dynamic_smem_size", Special::DynamicSharedBytes},
+      {"%total_smem_size", Special::TotalSharedBytes}, {"%aggr_smem_size", Special::TotalSharedBytes},
+      // one block is its own cluster
+      {"%clusterid.x", Special::CtaidX}, {"%clusterid.y", Special::CtaidY}, {"%clusterid.z", Special::CtaidZ},
+      {"%nclusterid.x", Special::NctaidX}, {"%nclusterid.y", Special::NctaidY}, {"%nclusterid.z", Special::NctaidZ},
+      {"%cluster_ctaid.x", Special::Zero}, {"%cluster_ctaid.y", Special::Zero}, {"%cluster_ctaid.z", Special::Zero},
+      {"%cluster_nctaid.x", Special::One}, {"%cluster_nctaid.y", Special::One}, {"%cluster_nctaid.z", Special::One},
+      {"%cluster_ctarank", Special::Zero}, {"%cluster_nctarank", Special::One}, {"%tid.w", Special::Zero}, {"%ctaid.w", Special::Zero}};
+  if (n.empty() || n[0] != '%') return false;
+  auto it = kSpecials.find(n);
+  if (it != kSpecials.end()) return *reg = special(it->second), true;
+  // clocks change while the warp runs: read by an instruction of their own
+  int kind = n == "%clock" ? 0 : n == "%clock_hi" ? 1 : n == "%clock64" ? 2 : n == "%globaltimer" ? 3 : n == "%globaltimer_lo" ? 4 : n == "%globaltimer_hi" ? 5 : -1;
+  if (kind < 0) return false;
+  Key k;
+  k.op = Op::ReadClock;
+  k.sub = static_cast<uint8_t>(kind);
+  *reg = fresh(kind == 2 || kind == 3 ? Width::W64 : Width::W32);
+  emit(k, {*reg}, {}).sub = k.sub;
+  return true;
+}
+
+bool Decoder::mod(std::string_view m) {
+  for (size_t i = 0; i < mods_.size(); i++)
+    if (mods_[i] == m) return mods_.erase(mods_.begin() + static_cast<ptrdiff_t>(i)), true;
+  return false;
+}
+
+bool Decoder::mod_any(std::initializer_list<std::string_view> list) {
+  for (std::string_view m : list)
+    if (mod(m)) return true;
+  return false;
+}
+
+bool Decoder::take_type(Ty* t) {
+  for (size_t i = 0; i < mods_.size(); i++)
+    if (type_from(mods_[i], t)) return mods_.erase(mods_.begin() + static_cast<ptrdiff_t>(i)), true;
+  return false;
+}
+
+Ty Decoder::type() {
+  Ty t;
+  if (!take_type(&t)) fail("instruction " + quoted(whole_) + " has no type");
+  return t;
+}
+
+void Decoder::all_mods_taken() {
+  if (!mods_.empty()) fail("unknown modifier '." + std::string(mods_[0]) + "' of " + quoted(whole_));
+}
+
+void Decoder::unsupported() const { fail("unsupported instruction " + quoted(whole_)); }
+
+void Decoder::count(size_t least, size_t most) const {
+  if (ops_.size() < least || ops_.size() > most) fail("wrong number of operands of " + quoted(whole_));
+}
+
+uint32_t Decoder::fresh(Width w, Ty t) {
+  VirtualRegister r;
+  r.width = w;
+  r.type = t;
+  v_.push_back(r);
+  return static_cast<uint32_t>(v_.size() - 1);
+}
+
+uint32_t Decoder::constant(Width w, uint64_t bits) {
+  if (w == Width::W32) bits &= 0xffffffff;
+  auto [it, fresh_one] = constants_.try_emplace({w, bits}, 0);
+  if (fresh_one) {
+    it->second = fresh(w);
+    v_.back().fixed = true;
+  }
+  return it->second;
+}
+
+uint32_t Decoder::special(Special s) {
+  uint32_t& r = specials_[static_cast<int>(s)];
+  if (r == kNoReg) {
+    r = fresh(s == Special::FrameBase || s == Special::ParamBase ? Width::W64 : Width::W32);
+    v_.back().fixed = true;
+  }
+  return r;
+}
+
+uint64_t Decoder::immediate(const Operand& o, Ty t) const {
+  const Number& n = o.number;
+  uint64_t bits = n.bits;
+  if (t == Ty::F32 && n.kind != Number::Float32Bits && n.kind != Number::Integer) bits = std::bit_cast<uint32_t>(static_cast<float>(n.value));
+  else if (t == Ty::F64 && n.kind != Number::Float64Bits && n.kind != Number::Integer) bits = std::bit_cast<uint64_t>(n.value);
+  else if (t == Ty::F32 && n.kind == Number::Integer) bits = std::bit_cast<uint32_t>(static_cast<float>(n.bits));
+  else if (t == Ty::F64 && n.kind == Number::Integer) bits = std::bit_cast<uint64_t>(static_cast<double>(n.bits));
+  else if (n.kind == Number::Decimal) fail("a decimal number is not a value of this type in " + quoted(whole_));
+  if (o.minus) bits = t == Ty::F32 ? bits ^ 0x80000000u : t == Ty::F64 ? bits ^ (1ull << 63) : 0 - bits;
+  return bits;
+}
+
+uint32_t Decoder::use(const Operand& o, Ty t) {
+  Width w = width_of(t);
+  switch (o.what) {
+    case Operand::Immediate:
+      if (w == Width::W128) unsupported();
+      if (w == Width::Pred) return constant(w, immediate(o, Ty::B32) ? 0xffffffff : 0);
+      return constant(w, immediate(o, t));
+    case Operand::Register: {
+      Width have = v_[o.reg].width;
+      uint32_t r = o.reg;
+      if (have == Width::W64 && w == Width::W32) {
+        Key k;
+        k.op = Op::Extend, k.t = Ty::B64, k.t2 = Ty::B32;
+        r = fresh(Width::W32);
+        emit(k, {r}, {o.reg});
+      } else if (have != w) {
+        fail("operand of the wrong size in " + quoted(whole_));
+      }
+      if (o.negated) {
+        if (w != Width::Pred) fail("'!' before something that is no predicate in " + quoted(whole_));
+        Key k;
+        k.op = Op::PredLogic, k.sub = 3;   // not
+        uint32_t n = fresh(Width::Pred, Ty::Pred);
+        emit(k, {n}, {r});
+        return n;
+      }
+      return r;
+    }
+    case Operand::Name:
+      return symbol_value(o.name, o.offset, t);
+    default:
+      fail("bad operand of " + quoted(whole_));
+  }
+}
+
+uint32_t Decoder::def(const Operand& o, Ty t) {
+  Width w = width_of(t);
+  if (o.what == Operand::Sink) return fresh(w, t);
+  if (o.what != Operand::Register || v_[o.reg].fixed || o.negated) fail("bad destination of " + quoted(whole_));
+  Width have = v_[o.reg].width;
+  bool narrow_in_wide = (t == Ty::S8 || t == Ty::U8 || t == Ty::S16 || t == Ty::U16) && bytes_of(v_[o.reg].type) > bytes_of(t);
+  if (have == w && !(narrow_in_wide && have == Width::W32)) return o.reg;
+  if (have == Width::W64 && w == Width::W32) {
+    uint32_t r = fresh(w, t);
+    widen_.push_back({r, o.reg, t});
+    return r;
+  }
+  if (have != w) fail("destination of the wrong size in " + quoted(whole_));
+  return o.reg;   // a short value in a 32-bit register: every fn that makes one writes it extended
+}
+
+uint32_t Decoder::shared_offset(const Symbol& s) {
+  auto [it, fresh_one] = ctx_.shared_offsets->try_emplace(&s, 0);
+  if (fresh_one) {
+    uint64_t a = s.align, at = (*ctx_.shared_bytes + a - 1) / a * a;
+    if (s.bytes > (1u << 30) || at + s.bytes > (1u << 30)) fail("too much .shared memory");
+    it->second = static_cast<uint32_t>(at);
+    *ctx_.shared_bytes = static_cast<uint32_t>(at + s.bytes);
+    if (a > *ctx_.shared_align) *ctx_.shared_align = static_cast<uint32_t>(a);
+  }
+  return it->second;
+}
+
+// The value of a name used as a number: its address in its own space.
+uint32_t Decoder::symbol_value(std::string_view name, int64_t offset, Ty t) {
+  bool wide = width_of(t) == Width::W64;
+  if (width_of(t) != Width::W32 && !wide) fail("bad operand " + quoted(name) + " of " + quoted(whole_));
+  Operand o;
+  o.what = Operand::Address;
+  o.name = name;
+  o.offset = offset;
+  Space space = Space::Generic;
+  uint32_t base;
+  int64_t imm;
+  bool base_wide;
+  address(o, &space, &base, &imm, &base_wide);
+  if (v_[base].fixed)   // a plain number?
+    for (auto& [key, reg] : constants_)
+      if (reg == base) return constant(wide ? Width::W64 : Width::W32, key.second + static_cast<uint64_t>(imm));
+  uint32_t r = base;
+  if (base_wide != wide) {
+    r = fresh(wide ? Width::W64 : Width::W32);
+    Key k;
+    k.op = Op::Extend, k.t = wide ? Ty::U32 : Ty::B64, k.t2 = wide ? Ty::B64 : Ty::B32;
+    emit(k, {r}, {base});
+  }
+  if (!imm) return r;
+  uint32_t sum = fresh(wide ? Width::W64 : Width::W32);
+  Key k;
+  k.op = Op::Add, k.t = wide ? Ty::U64 : Ty::U32;
+  emit(k, {sum}, {r, constant(wide ? Width::W64 : Width::W32, static_cast<uint64_t>(imm))});
+  return sum;
+}
+
+// Splits an address operand into base register and offset; names decide the space when the instruction left it open.
+void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* offset, bool* wide) {
+  *offset = o.offset;
+  if (o.what == Operand::Register) fail("expected an address in " + quoted(whole_));
+  if (o.reg != kNoReg) {
+    *base = o.reg;
+    *wide = v_[o.reg].width == Width::W64;
+    if (v_[o.reg].width != Width::W64 && v_[o.reg].width != Width::W32) fail("bad address in " + quoted(whole_));
+    return;
+  }
+  *wide = true;
+  if (o.name.empty()) {
+    *base = constant(Width::W64, static_cast<uint64_t>(o.offset));
+    *offset = 0;
+    return;
+  }
+  Space s;
+  uint32_t at;
+  if (lookup_variable(o.name, &s, &at, nullptr)) {
+    *space = s;
+    if (s == Space::Shared) {
+      *wide = false;
+      *base = constant(Width::W32, at);
+      return;
+    }
+    *base = special(s == Space::Local ? Special::FrameBase : Special::ParamBase);
+    *offset += at;
+    return;
+  }
+  auto it = ctx_.source->names.find(o.name);
+  if (it == ctx_.source->names.end()) fail("unknown name " + quoted(o.name) + " in " + quoted(whole_));
+  const Symbol* sym = it->second;
+  while (sym->definition) sym = sym->definition;
+  if (sym->function) {
+    if (!sym->body) fail("address of the undefined function " + quoted(o.name));
+    *base = constant(Width::W64, function_address(sym->index));
+    *space = Space::Generic;
+    return;
+  }
+  *space = sym->space;
+  if (sym->space == Space::Shared) {
+    *wide = false;
+    if (sym->unsized || sym->is_extern) *base = special(Special::DynamicShared);
+    else *base = constant(Width::W32, shared_offset(*sym));
+    return;
+  }
+  if (sym->address == kUnplaced) fail("undefined variable " + quoted(o.name));
+  *base = constant(Width::W64, sym->address);
+}
+
+Insn& Decoder::add(Insn in, std::initializer_list<uint32_t> defs, std::initializer_list<uint32_t> uses) {
+  Meta m;
+  int i = 0;
+  for (uint32_t d : defs) {
+    if (d != kNoReg) m.defs |= static_cast<uint8_t>(1 << i);
+    in.r[i++] = d;
+  }
+  if (defs.size() == 0) i = 1;   // r[0] is the destination's place
+  for (uint32_t u : uses) {
+    if (u != kNoReg) m.uses |= static_cast<uint8_t>(1 << i);
+    in.r[i++] = u;
+  }
+  in.line = line_;
+  f_.code.push_back(in);
+  meta_.push_back(m);
+  return f_.code.back();
+}
+
+Insn& Decoder::emit(const Key& key, std::initializer_list<uint32_t> defs, std::initializer_list<uint32_t> uses) {
+  Insn in;
+  in.fn = ctx_.select(key);
+  if (!in.fn) unsupported();
+  in.sub = key.sub;
+  Insn& out = add(in, defs, uses);
+  meta_.back().elementwise = key.op < Op::Ld;
+  return out;
+}
+
+Insn& Decoder::emit_kind(Kind kind, std::initializer_list<uint32_t> defs, std::initializer_list<uint32_t> uses) {
+  Insn in;
+  in.kind = kind;
+  Insn& out = add(in, defs, uses);
+  meta_.back().elementwise = false;
+  return out;
+}
+
+void Decoder::extra(Insn& in, const std::vector<uint32_t>& defs, const std::vector<uint32_t>& uses, const std::vector<uint32_t>& numbers) {
+  Meta& m = meta_[static_cast<size_t>(&in - f_.code.data())];
+  in.extra = static_cast<uint32_t>(f_.extra.size());
+  m.extra_defs = static_cast<uint32_t>(defs.size());
+  m.extra_uses = static_cast<uint32_t>(uses.size());
+  f_.extra.insert(f_.extra.end(), defs.begin(), defs.end());
+  f_.extra.insert(f_.extra.end(), uses.begin(), uses.end());
+  f_.extra.insert(f_.extra.end(), numbers.begin(), numbers.end());
+}
+
+Decoder::Handler Decoder::find_handler(std::string_view opcode) {
+  static const std::unordered_map<std::string_view, Handler> kHandlers = [] {
+    std::unordered_map<std::string_view, Handler> m;
+    add_alu(m), add_mem(m), add_flow(m), add_warp(m);
+    return m;
+  }();
+  auto it = kHandlers.find(opcode);
+  return it == kHandlers.end() ? nullptr : it->second;
+}
+
+}  // namespace softgpu

@@ -1,0 +1,140 @@
+// The outgoing half of a session: calls are written into the queue's open buffer under its lock and leave in large sends.
+#include <string.h>
+
+#include "base/log.h"
+#include "teleport/session.h"
+
+namespace teleport {
+
+static constexpr size_t kMaxQueuedBytes = 8u << 20;   // a program that outruns the connection waits here, as it would for the driver's own queue
+
+Call::Call(Session& session, uint16_t op, uint32_t context, uint16_t flags)
+    : s_((session.queue_lock_.lock(), session)), header_at_(s_.open_.size()), writer_((s_.open_.extend(sizeof(wire::CallHeader)), s_.open_)), number_(s_.next_call_++) {
+  *header() = wire::CallHeader{0, op, flags, context, 0, 0};
+}
+
+void Call::abandon() {
+  s_.open_.shrink(header_at_);
+  s_.next_call_--;
+  s_.queue_lock_.unlock();
+  open_ = false;
+}
+
+void Call::bulk_copy(const void* p, uint64_t n) { bulk_slices(p, n, n, 1, n, 1); }
+
+void Call::bulk_slices(const void* p, uint64_t row_bytes, uint64_t row_pitch, uint64_t rows, uint64_t slice_pitch, uint64_t slices) {
+  writer_.align();
+  uint64_t n = row_bytes * rows * slices;
+  header()->bytes = uint32_t(writer_.written());
+  uint8_t* to = writer_.raw(n);
+  header()->bulk_bytes = n;
+  for (uint64_t z = 0; z < slices; z++)
+    for (uint64_t r = 0; r < rows; r++, to += row_bytes) memcpy(to, static_cast<const uint8_t*>(p) + z * slice_pitch + r * row_pitch, row_bytes);
+  writer_.align();
+}
+
+void Call::bulk_borrow(const void* p, uint64_t n) {
+  borrowed_ = p;
+  borrowed_bytes_ = n;
+}
+
+void Call::finish(bool wants_reply) {
+  writer_.align();
+  if (header()->bulk_bytes == 0) header()->bytes = uint32_t(writer_.written());
+  if (wants_reply) header()->flags |= wire::kWantsReply;
+  if (borrowed_bytes_) {
+    header()->bulk_bytes = borrowed_bytes_;
+    s_.queued_bytes_ += s_.open_.size() + borrowed_bytes_;
+    wire::Buffer next = static_cast<wire::Buffer&&>(s_.spare_);
+    next.clear();
+    size_t n = s_.open_.size();
+    s_.ready_.push_back({nullptr, n, static_cast<wire::Buffer&&>(s_.open_)});
+    s_.ready_.push_back({borrowed_, borrowed_bytes_, {}});
+    s_.open_ = static_cast<wire::Buffer&&>(next);
+    if (size_t pad = (8 - borrowed_bytes_ % 8) % 8) memset(s_.open_.extend(pad), 0, pad);
+  }
+  s_.queued_calls_++;
+}
+
+int Call::send() {
+  finish(false);
+  bool push = s_.queued_calls_ >= s_.max_queued_ || s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
+  s_.queue_lock_.unlock();
+  open_ = false;
+  g_calls.fetch_add(1, std::memory_order_relaxed);
+  if (push) s_.push();
+  else if (s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
+  return s_.dead() ? kWorkerLost : 0;
+}
+
+int Call::wait(Reply* reply, bool cuda) {
+  finish(true);
+  s_.queue_lock_.unlock();
+  open_ = false;
+  g_calls.fetch_add(1, std::memory_order_relaxed);
+  g_waits.fetch_add(1, std::memory_order_relaxed);
+  s_.push();
+  if (int rc = s_.await(number_, reply)) return rc;
+  int late = cuda ? s_.take_async_error() : 0;
+  return reply->result ? reply->result : late;
+}
+
+void Session::push() {
+  send_lock_.lock();
+  for (;;) {
+    queue_lock_.lock();
+    uint64_t last = next_call_ - 1;
+    sending_.swap(ready_);
+    if (open_.size()) {
+      size_t n = open_.size();
+      wire::Buffer next = static_cast<wire::Buffer&&>(spare_);
+      next.clear();
+      sending_.push_back({nullptr, n, static_cast<wire::Buffer&&>(open_)});
+      open_ = static_cast<wire::Buffer&&>(next);
+    }
+    queued_calls_ = 0;
+    queued_bytes_ = 0;
+    queue_lock_.unlock();
+    if (sending_.empty()) break;
+    parts_.clear();
+    for (Segment& segment : sending_) parts_.push_back({const_cast<void*>(segment.p ? segment.p : segment.owned.data()), segment.n});
+    if (!dead() && !connection_.send(parts_.data(), int(parts_.size()))) die("sending failed");
+    queue_lock_.lock();
+    if (!spare_.capacity()) {
+      wire::Buffer& used = sending_.back().owned;
+      if (used.capacity() <= 2u << 20) spare_ = static_cast<wire::Buffer&&>(used);
+    }
+    queue_lock_.unlock();
+    sending_.clear();
+    if (!dead()) sent_.store(last, std::memory_order_release);
+  }
+  send_lock_.unlock();
+}
+
+void Session::wait_sent(uint64_t call) {
+  while (sent_.load(std::memory_order_acquire) < call) push();   // whoever sends now, push() returns after it
+}
+
+// Sends what async calls queue, so that the GPU starts at once though the program makes no further call.
+void* Session::pump_main(void* self) {
+  auto& s = *static_cast<Session*>(self);
+  auto has_work = [&s] {
+    s.queue_lock_.lock();
+    bool any = s.open_.size() || !s.ready_.empty();
+    s.queue_lock_.unlock();
+    return any;
+  };
+  while (!s.dead()) {
+    s.push();
+    for (uint64_t until = base::now_ns() + s.spin_ns_; base::now_ns() < until && !has_work();)
+      for (int i = 0; i < 64; i++) base::pause();
+    if (has_work()) continue;
+    uint32_t seen = s.pump_signal_.count();
+    s.pump_sleeps_.store(true, std::memory_order_seq_cst);
+    if (!has_work()) s.pump_signal_.wait(seen);
+    s.pump_sleeps_.store(false, std::memory_order_relaxed);
+  }
+  return nullptr;
+}
+
+}  // namespace teleport

@@ -1,0 +1,130 @@
+// A session's beginning and end: connecting, the hello, forks, death.
+#include "teleport/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "base/log.h"
+#include "teleport/runtime.h"
+#include "teleport/statistics.h"
+
+namespace teleport {
+
+std::atomic<uint64_t> g_calls{0}, g_waits{0};
+constinit std::atomic<Session*> Session::g_current_{nullptr};
+static constinit Lock g_open_lock;
+static constinit std::atomic<bool> g_forked{false};
+static constexpr int kConnectTimeoutMs = 4000;   // an unreachable worker is an error within 5 s
+
+bool Session::forked() { return g_forked.load(std::memory_order_acquire); }
+
+Session* Session::open(int* error) {
+  if (Session* s = current()) return s;
+  g_open_lock.lock();
+  Session* s = current();
+  *error = kNotInitialized;
+  if (!s && !forked()) {
+    Endpoint endpoint{};
+    const char* why = "";
+    *error = kNoDevice;
+    if (resolve_endpoint(&endpoint, &why)) {
+      int fd = transport::connect_tcp(endpoint.host, endpoint.port, kConnectTimeoutMs, &why);
+      if (fd < 0) {
+        base::complain("cannot reach the worker at %s port %u: %s. Is tensor-fusion-worker running there?", endpoint.host, endpoint.port, why);
+      } else {
+        auto* fresh = new Session(fd, endpoint);
+        if (fresh->hello(endpoint) == 0) {
+          s = fresh;
+          pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+          start_statistics();
+          start_thread(pump_main, s);
+          g_current_.store(s, std::memory_order_release);
+          base::log(base::Level::info, "connected to the worker at %s port %u, session %llu", endpoint.host, endpoint.port, (unsigned long long)s->session_id_);
+        }
+      }
+    }
+  }
+  g_open_lock.unlock();
+  return s;
+}
+
+Session::Session(int fd, const Endpoint& endpoint) : connection_(fd), receiver_(connection_), endpoint_(endpoint) {
+  max_queued_ = max_cache_request_count();
+  if (sysconf(_SC_NPROCESSORS_ONLN) >= 4) spin_ns_ = 50000;   // on a small machine the other side needs the core
+}
+
+int Session::hello(const Endpoint& endpoint) {
+  wire::Hello hello;
+  hello.token_bytes = uint32_t(strlen(endpoint.version));
+  hello.pid = uint32_t(getpid());
+  char zeros[8] = {};
+  iovec parts[] = {{&hello, sizeof hello}, {const_cast<char*>(endpoint.version), hello.token_bytes}, {zeros, (8 - hello.token_bytes % 8) % 8}};
+  const char* trouble = nullptr;
+  bool timed_out = false;
+  wire::HelloReply answer{};
+  char text[512] = "";
+  if (connection_.send(parts, 3)) {
+    // A worker that has no warm session process needs a moment to initialise the driver.
+    const uint8_t* p = receiver_.take_within(sizeof answer, 30000, &timed_out);
+    if (p) {
+      memcpy(&answer, p, sizeof answer);
+      if (answer.magic != wire::kMagic) trouble = "what answers there is not a tensor-fusion-worker";
+      else if (answer.text_bytes > wire::kMaxHelloText) trouble = "it sent nonsense";
+      else if (answer.status != wire::HelloStatus::ok) {
+        uint32_t n = answer.text_bytes;
+        p = receiver_.take_within((n + 7) & ~7u, 5000, &timed_out);
+        if (p) snprintf(text, sizeof text, "%.*s", int(n), reinterpret_cast<const char*>(p));
+        trouble = *text ? text : "it refused the session";
+      } else if (answer.version < wire::kOldestVersion || answer.version > wire::kVersion) {
+        trouble = "it speaks another protocol version: use a client and a worker of the same release";
+      }
+    } else {
+      trouble = timed_out ? "it did not answer within 30 s" : "it closed the connection";
+    }
+  } else {
+    trouble = "it closed the connection";
+  }
+  if (trouble) {
+    base::complain("no session with the worker at %s port %u: %s", endpoint.host, endpoint.port, trouble);
+    return kNoDevice;
+  }
+  session_id_ = answer.session;
+  return 0;
+}
+
+void Session::die(const char* why) {
+  if (dead_.exchange(true, std::memory_order_acq_rel)) return;
+  connection_.shut_down();
+  base::complain("lost the worker at %s port %u (%s); CUDA calls fail from now on. Start the program again once the worker is back.", endpoint_.host,
+                 endpoint_.port, why);
+  receive_lock_.lock();
+  for (Waiter* w = waiters_; w; w = w->next) {
+    w->state.store(3, std::memory_order_release);
+    base::futex_wake(w->state);
+  }
+  waiters_ = nullptr;
+  receive_lock_.unlock();
+  sent_.store(~0ull, std::memory_order_release);
+}
+
+// A child has the connection's descriptor but not its threads, and must not speak on it: every call answers NOT_INITIALIZED there, as with
+// NVIDIA's driver. The locks are taken so that the child does not inherit one in mid-change.
+void Session::before_fork() {
+  g_open_lock.lock();
+}
+void Session::after_fork_parent() { g_open_lock.unlock(); }
+void Session::after_fork_child() {
+  Session* s = g_current_.exchange(nullptr, std::memory_order_acq_rel);
+  g_forked.store(true, std::memory_order_release);
+  g_open_lock.unlock();
+  if (s) close(s->connection_.fd());
+}
+
+}  // namespace teleport

@@ -1,0 +1,180 @@
+// A client process's conversation with one worker: the queue of calls that goes out, the messages that come back.
+// Owned by the process (one object, never destroyed: the worker sees the connection close). Any thread may call anything here.
+//
+// Order: calls leave in the order in which Call objects were begun, over all threads; that order is the program's order.
+// Who sends: a caller that waits, a caller that finds TF_MAX_CACHE_REQUEST_COUNT calls queued, else the pump thread.
+// Who receives: one of the threads that wait for a reply; if none waits but data may come unasked (host_writes, callbacks), the listener thread.
+#pragma once
+#include <pthread.h>
+#include <stdint.h>
+
+#include <atomic>
+#include <vector>
+
+#include "base/futex.h"
+#include "teleport/config.h"
+#include "transport/connection.h"
+#include "wire/codec.h"
+#include "wire/frame.h"
+
+#define TF_API __attribute__((visibility("default")))
+
+namespace teleport {
+
+// CUresult values that this layer gives by itself.
+inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46;   // 46: CUDA_ERROR_DEVICE_UNAVAILABLE
+
+extern TF_API std::atomic<uint64_t> g_calls, g_waits;   // calls sent to the worker; those that waited (TF_STATISTICS)
+
+class TF_API Lock {   // a pthread mutex that spins a little: what it guards is held for nanoseconds
+ public:
+  void lock() { pthread_mutex_lock(&m_); }
+  bool try_lock() { return pthread_mutex_trylock(&m_) == 0; }
+  void unlock() { pthread_mutex_unlock(&m_); }
+ private:
+  pthread_mutex_t m_ = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+};
+
+struct Reply {
+  int result = 0;
+  uint64_t call = 0;
+  wire::Buffer body;
+  // Where bulk data of the reply goes (set before waiting); what does not fit is dropped.
+  void* bulk = nullptr;
+  uint64_t bulk_bytes = 0;
+  wire::Reader reader() const { return wire::Reader(body.data(), body.size()); }
+};
+
+// Destination of a device-to-host copy under way: rows × row_bytes, row_pitch apart; filled by host_write messages.
+struct HostDestination {
+  void* to = nullptr;
+  uint64_t row_bytes = 0, row_pitch = 0, rows = 1;
+  uint64_t bytes() const { return row_bytes * rows; }
+};
+
+class TF_API Session {
+ public:
+  // The session of this process, connecting at the first call. Null: *error says why (kNoDevice after one line on stderr, kNotInitialized in a forked child).
+  static Session* open(int* error);
+  // The session if open() has succeeded before in this process, else null. Hot.
+  static Session* current() { return g_current_.load(std::memory_order_acquire); }
+  static bool forked();                                   // this process is a child of one that had a session
+
+  bool dead() const { return dead_.load(std::memory_order_acquire); }
+  // The first error that an async call met since this was last asked; 0: none.
+  int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
+  void push();                                            // sends all that is queued
+  void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
+  void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed
+  void forget_host_write(uint64_t call);
+  bool host_write_pending(const void* p, uint64_t n);     // a read into any of these bytes is still on its way
+  // run(user) is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent.
+  using CallbackRunner = void (*)(uint64_t number);
+  void start_callbacks(CallbackRunner run);
+
+  // Answers of `cached` calls. The key is the op, the context and the encoded arguments.
+  bool find_cached(uint16_t op, uint32_t context, const wire::Buffer& key, Reply* reply);
+  void keep_cached(uint16_t op, uint32_t context, const wire::Buffer& key, const Reply& reply);
+  void drop_cached(uint16_t op);                          // after a call that changes what that one answers
+
+  uint64_t session_id() const { return session_id_; }
+
+ private:
+  friend class Call;
+  struct Segment { const void* p; size_t n; wire::Buffer owned; };
+  struct Waiter { uint64_t call; Reply* reply; std::atomic<uint32_t> state; Waiter* next; };
+  struct PendingHostWrite { uint64_t call; HostDestination to; uint64_t left; };
+  struct CacheEntry;
+
+  Session(int fd, const Endpoint& endpoint);
+  int hello(const Endpoint& endpoint);
+  int await(uint64_t call, Reply* reply);
+  void read_until(Waiter* own);                           // the reader's loop; own null: the listener's
+  bool read_message(uint64_t spin_ns);
+  bool take_host_write(const wire::MessageHeader& m);
+  bool take_text(const wire::MessageHeader& m);
+  void pass_on_reading();                                 // receive_lock_ held
+  void wake_listener();
+  void die(const char* why);
+  static void* pump_main(void* self);
+  static void* listener_main(void* self);
+  static void* callback_main(void* self);
+  static void before_fork();
+  static void after_fork_parent();
+  static void after_fork_child();
+
+  static std::atomic<Session*> g_current_;
+
+  transport::Connection connection_;
+  transport::Receiver receiver_;
+  Endpoint endpoint_;
+  uint64_t session_id_ = 0;
+  std::atomic<bool> dead_{false};
+  std::atomic<int> async_error_{0};
+  uint32_t max_queued_ = 100;
+  uint64_t spin_ns_ = 0;
+
+  // The queue. Guarded by queue_lock_.
+  Lock queue_lock_;
+  wire::Buffer open_;                                     // the segment being written
+  std::vector<Segment> ready_;                            // borrowed memory and the segments before it
+  uint64_t next_call_ = 1;
+  uint32_t queued_calls_ = 0;
+  size_t queued_bytes_ = 0;
+
+  Lock send_lock_;                                        // held while sending; taken before queue_lock_
+  std::vector<Segment> sending_;
+  std::vector<iovec> parts_;
+  wire::Buffer spare_;
+  std::atomic<uint64_t> sent_{0};
+  std::atomic<bool> pump_sleeps_{false};
+  base::Signal pump_signal_;
+
+  // Receiving. Guarded by receive_lock_, but for what only the reader touches.
+  Lock receive_lock_;
+  bool reading_ = false;                                  // some thread is the reader
+  Waiter* waiters_ = nullptr;
+  Waiter* reader_waiter_ = nullptr;
+  std::vector<PendingHostWrite> host_writes_;
+  uint64_t unasked_bytes_ = 0;                            // of host_writes_ still to come
+  bool listener_started_ = false, callbacks_started_ = false;
+  std::vector<uint64_t> callbacks_;
+  CallbackRunner callback_runner_ = nullptr;
+  base::Signal listener_signal_, callback_signal_;
+
+  Lock cache_lock_;
+  std::vector<CacheEntry*> cache_;
+  size_t cached_ = 0;
+};
+
+// One call being made: begun (queue locked), filled, then sent or waited for. Destroyed without either, it leaves no trace.
+class TF_API Call {
+ public:
+  Call(Session& session, uint16_t op, uint32_t context, uint16_t flags = 0);
+  ~Call() { if (open_) abandon(); }
+  Call(const Call&) = delete;
+  wire::Writer& in() { return writer_; }
+  uint64_t number() const { return number_; }
+  // Bulk data, after the arguments: copied now, or borrowed until it has been sent (wait_sent).
+  void bulk_copy(const void* p, uint64_t n);
+  void bulk_borrow(const void* p, uint64_t n);
+  // Slices of rows of a pitched source, copied now.
+  void bulk_slices(const void* p, uint64_t row_bytes, uint64_t row_pitch, uint64_t rows, uint64_t slice_pitch, uint64_t slices);
+  int send();                    // 0 or kWorkerLost
+  // The call's result, kWorkerLost, or (unless it is no CUDA call) the error of an async call before it.
+  int wait(Reply* reply, bool cuda = true);
+
+ private:
+  void finish(bool wants_reply);
+  void abandon();
+  wire::CallHeader* header() { return reinterpret_cast<wire::CallHeader*>(s_.open_.data() + header_at_); }
+  Session& s_;
+  size_t header_at_;
+  wire::Writer writer_;
+  uint64_t number_;
+  uint64_t borrowed_bytes_ = 0;
+  const void* borrowed_ = nullptr;
+  bool open_ = true;
+};
+
+}  // namespace teleport

@@ -1,0 +1,8 @@
+// TF_STATISTICS=FILE: at process exit one line "calls=N waits=N" is appended to FILE.
+#pragma once
+
+namespace teleport {
+
+void start_statistics();   // once, when a session opens
+
+}  // namespace teleport

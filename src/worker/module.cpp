@@ -1,0 +1,241 @@
+// Loading and unloading of modules and libraries (tfLoad, tfUnload): one call for every form that CUDA has. See module.h.
+#include "worker/module.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "worker/handlers.h"
+
+namespace worker {
+
+Modules::~Modules() {
+  for (KernelLayout* l : dead_) delete l;
+}
+
+void Modules::loaded(Session&, uint64_t handle, std::vector<uint64_t> kernels) {
+  std::lock_guard lock(lock_);
+  kernels_[handle] = std::move(kernels);
+}
+
+void Modules::unloaded(Session& s, uint64_t handle) {
+  std::vector<uint64_t> kernels;
+  {
+    std::lock_guard lock(lock_);
+    auto it = kernels_.find(handle);
+    if (it == kernels_.end()) return;
+    kernels = std::move(it->second);
+    kernels_.erase(it);
+  }
+  for (uint64_t k : kernels) {
+    s.unbind(k);
+    auto table = s.lock_table();
+    KernelLayout** layout = s.layouts.find(wire::handle_index(k));
+    if (!layout || !*layout) continue;
+    std::lock_guard lock(lock_);
+    dead_.push_back(*layout);
+    s.layouts.erase(wire::handle_index(k));
+  }
+}
+
+namespace {
+
+// What nvcc puts around several images that are linked at load time.
+struct FatbinWrapper {
+  uint32_t magic = 0x466243B1, version = 2;
+  const void* image = nullptr;
+  const void* const* prelinked = nullptr;   // NULL-terminated
+};
+
+// Images of one load in memory of their own, each followed by zeros: PTX text ends with one.
+class Images {
+ public:
+  ~Images() { for (void* p : data_) free(p); }
+  // False: the bytes did not come, or are more than fits.
+  bool read(Session& s, Request& q, const unsigned long long* sizes, size_t n) {
+    uint64_t left = q.bulk_left;
+    for (size_t i = 0; i < n; i++) {
+      if (sizes[i] > left) return false;
+      left -= sizes[i];
+      void* p = nullptr;
+      if (posix_memalign(&p, 64, (sizes[i] + 127) / 64 * 64)) return false;
+      data_.push_back(p);
+      if (!s.read_bulk(q, p, sizes[i])) return false;
+      memset(static_cast<uint8_t*>(p) + sizes[i], 0, (sizes[i] + 127) / 64 * 64 - sizes[i]);
+    }
+    return left == 0;
+  }
+  const void* to_load() {
+    if (data_.size() == 1) return data_[0];
+    prelinked_.assign(data_.begin() + 1, data_.end());
+    prelinked_.push_back(nullptr);
+    wrapper_.image = data_[0];
+    wrapper_.prelinked = prelinked_.data();
+    return &wrapper_;
+  }
+
+ private:
+  std::vector<void*> data_, prelinked_;
+  FatbinWrapper wrapper_;
+};
+
+// The client's JIT options without its pointers: log buffers are ours, and options that only make sense with memory of the program are left out.
+class JitOptions {
+ public:
+  JitOptions(const unsigned* options, const unsigned long long* values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+      switch (options[i]) {
+        case CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES: add_log(info, CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, values[i]); break;
+        case CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES: add_log(error, CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, values[i]); break;
+        case CU_JIT_INFO_LOG_BUFFER: case CU_JIT_ERROR_LOG_BUFFER: case CU_JIT_WALL_TIME: case CU_JIT_GLOBAL_SYMBOL_NAMES:
+        case CU_JIT_GLOBAL_SYMBOL_ADDRESSES: case CU_JIT_GLOBAL_SYMBOL_COUNT: case CU_JIT_REFERENCED_KERNEL_NAMES:
+        case CU_JIT_REFERENCED_KERNEL_COUNT: case CU_JIT_REFERENCED_VARIABLE_NAMES: case CU_JIT_REFERENCED_VARIABLE_COUNT: break;
+        default: add(CUjit_option(options[i]), reinterpret_cast<void*>(uintptr_t(values[i])));
+      }
+    }
+  }
+  std::vector<CUjit_option> options;
+  std::vector<void*> values;
+  std::vector<char> info, error;
+
+ private:
+  static constexpr size_t kMostLog = 1 << 20;
+  void add(CUjit_option option, void* value) {
+    options.push_back(option);
+    values.push_back(value);
+  }
+  void add_log(std::vector<char>& log, CUjit_option buffer, CUjit_option size, uint64_t bytes) {
+    if (!log.empty() || !bytes) return;
+    log.resize(bytes < kMostLog ? bytes : kMostLog);
+    add(buffer, log.data());
+    add(size, reinterpret_cast<void*>(uintptr_t(log.size())));
+  }
+};
+
+void put_log(wire::Writer& w, const std::vector<char>& log) {
+  size_t n = log.empty() ? 0 : strnlen(log.data(), log.size() - 1) + 1;
+  w.put_array(n ? log.data() : nullptr, n);
+}
+
+// The parameters of a kernel as `info` tells them, one after the other until it refuses.
+template <class Info>
+KernelLayout* learn_layout(Info info) {
+  auto layout = std::make_unique<KernelLayout>();
+  size_t offset = 0, size = 0;
+  for (size_t i = 0; info(i, &offset, &size) == 0; i++) {
+    layout->offsets.push_back(uint32_t(offset));
+    layout->sizes.push_back(uint32_t(size));
+    if (offset + size > layout->bytes) layout->bytes = uint32_t(offset + size);
+  }
+  return layout.release();
+}
+
+struct Listing {
+  wire::Buffer bytes;
+  std::vector<uint64_t> handles;
+  template <class Info>
+  void add(Session& s, unsigned kind, void* kernel, const char* name, Info info) {
+    KernelLayout* layout = learn_layout(info);
+    uint64_t handle = s.name(kind, kernel);
+    wire::Writer w(bytes);
+    w.put(handle);
+    w.put_string(name);
+    w.align();
+    w.put(uint32_t(layout->offsets.size()));
+    w.put_array(layout->offsets.data(), layout->offsets.size());
+    w.align();
+    w.put_array(layout->sizes.data(), layout->sizes.size());
+    w.align();
+    handles.push_back(handle);
+    auto table = s.lock_table();
+    KernelLayout** old = s.layouts.find(wire::handle_index(handle));
+    if (old && *old) delete layout;   // the driver gave the same kernel before
+    else s.layouts.insert(wire::handle_index(handle), layout);
+  }
+};
+
+void list_library(Session& s, CUlibrary library, Listing& list) {
+  const Driver& d = s.driver;
+  unsigned n = 0;
+  if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo || call(d.cuLibraryGetKernelCount, &n, library)) return;
+  std::vector<CUkernel> kernels(n);
+  if (n && d.cuLibraryEnumerateKernels(kernels.data(), n, library)) return;
+  for (CUkernel k : kernels) {
+    const char* name = nullptr;
+    if (k && !d.cuKernelGetName(&name, k) && name)
+      list.add(s, wire::kCUkernel, k, name, [&](size_t i, size_t* offset, size_t* size) { return d.cuKernelGetParamInfo(k, i, offset, size); });
+  }
+}
+
+void list_module(Session& s, CUmodule module, Listing& list) {
+  const Driver& d = s.driver;
+  unsigned n = 0;
+  if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo || call(d.cuModuleGetFunctionCount, &n, module)) return;
+  std::vector<CUfunction> functions(n);
+  if (n && d.cuModuleEnumerateFunctions(functions.data(), n, module)) return;
+  for (CUfunction f : functions) {
+    const char* name = nullptr;
+    if (f && !d.cuFuncGetName(&name, f) && name)
+      list.add(s, wire::kCUfunction, f, name, [&](size_t i, size_t* offset, size_t* size) { return d.cuFuncGetParamInfo(f, i, offset, size); });
+  }
+}
+
+}  // namespace
+
+namespace serve {
+
+// Reply: kernel count (u32, padded to 8); per kernel, each piece padded to 8: handle (u64), name, number of parameters (u32), offsets, sizes
+// (arrays of u32); then the information log and the error log (arrays of char).
+int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
+  Images images;
+  JitOptions jit(a.options, a.values, a.options && a.values ? a.numOptions : 0);
+  if (!a.images || !a.sizes || !images.read(s, q, a.sizes, a.images)) {
+    s.malformed(q);
+    return 0;
+  }
+  const uint64_t handle = a.handle;
+  const bool library = a.library;
+  s.let_others_lead(q);   // loading takes milliseconds
+  const auto n = unsigned(jit.options.size());
+  Listing list;
+  int rc;
+  if (library) {
+    CUlibrary loaded = nullptr;
+    rc = call(s.driver.cuLibraryLoadData, &loaded, images.to_load(), jit.options.data(), jit.values.data(), n, static_cast<CUlibraryOption*>(nullptr),
+              static_cast<void**>(nullptr), 0u);
+    if (!rc) {
+      s.bind(handle, wire::kCUlibrary, loaded);
+      list_library(s, loaded, list);
+    }
+  } else {
+    CUmodule loaded = nullptr;
+    rc = call(s.driver.cuModuleLoadDataEx, &loaded, images.to_load(), n, jit.options.data(), jit.values.data());
+    if (!rc) {
+      s.bind(handle, wire::kCUmodule, loaded);
+      list_module(s, loaded, list);
+    }
+  }
+  wire::Buffer body;
+  wire::Writer w(body);
+  w.put(uint32_t(list.handles.size()));
+  w.align();
+  if (list.bytes.size()) memcpy(w.raw(list.bytes.size()), list.bytes.data(), list.bytes.size());
+  put_log(w, jit.info);
+  w.align();
+  put_log(w, jit.error);
+  w.align();
+  s.modules().loaded(s, handle, std::move(list.handles));
+  s.reply(q, rc, body);
+  return rc;
+}
+
+int tfUnload(Session& s, Request&, wire::tfUnload::Args& a, wire::tfUnload::Outs&) {
+  CUlibrary library;
+  CUmodule module;
+  s.modules().unloaded(s, a.handle);
+  if (wire::is_handle(a.handle, wire::kCUlibrary) && s.take(a.handle, wire::kCUlibrary, &library)) return call(s.driver.cuLibraryUnload, library);
+  if (wire::is_handle(a.handle, wire::kCUmodule) && s.take(a.handle, wire::kCUmodule, &module)) return call(s.driver.cuModuleUnload, module);
+  return CUDA_ERROR_INVALID_HANDLE;
+}
+
+}  // namespace serve
+}  // namespace worker

@@ -1,0 +1,43 @@
+// The calls of api/cuda/pool.api: allocation in stream order. Charged and refunded when the call is made, not when the stream gets there.
+// A pool of another device is charged to the current one: the driver does not tell whose it is.
+#include "worker/handlers.h"
+#include "worker/memory.h"
+
+namespace worker::serve {
+
+template <class F>
+static int allocate(Session& s, Request& q, uint64_t bytes, CUdeviceptr* out, F driver_call) {
+  const int device = current_device(s);
+  CUdeviceptr p = 0;
+  int rc = charged(s.memory(), device, bytes, [&] { return driver_call(&p); });
+  if (rc) return rc;
+  s.memory().keep(Memory::address, p, {bytes, device, q.header.context});
+  if (out) *out = p;
+  return 0;
+}
+
+int cuMemAllocAsync(Session& s, Request& q, wire::cuMemAllocAsync::Args& a, wire::cuMemAllocAsync::Outs& o) {
+  CUstream stream;
+  if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
+  return allocate(s, q, a.bytesize, o.dptr, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocAsync, p, a.bytesize, stream); });
+}
+
+int cuMemAllocFromPoolAsync(Session& s, Request& q, wire::cuMemAllocFromPoolAsync::Args& a, wire::cuMemAllocFromPoolAsync::Outs& o) {
+  CUstream stream;
+  CUmemoryPool pool;
+  if (!s.real(a.hStream, wire::kCUstream, &stream) || !s.real(a.pool, wire::kCUmemoryPool, &pool)) return CUDA_ERROR_INVALID_HANDLE;
+  return allocate(s, q, a.bytesize, o.dptr, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocFromPoolAsync, p, a.bytesize, pool, stream); });
+}
+
+int cuMemFreeAsync(Session& s, Request&, wire::cuMemFreeAsync::Args& a, wire::cuMemFreeAsync::Outs&) {
+  CUstream stream;
+  if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
+  Memory::Held held;
+  const bool known = s.memory().take(Memory::address, a.dptr, &held);
+  int rc = call(s.driver.cuMemFreeAsync, a.dptr, stream);
+  if (known && rc) s.memory().keep(Memory::address, a.dptr, held);
+  if (known && !rc) s.memory().refund(held.device, held.bytes);
+  return rc;
+}
+
+}  // namespace worker::serve

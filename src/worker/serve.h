@@ -1,0 +1,22 @@
+// The seam between the worker's process model (main, listener) and a session (session.h): one connection, served to its end.
+#pragma once
+#include <stdint.h>
+
+namespace limiter { class MemoryQuota; }
+
+namespace worker {
+
+struct Driver;
+
+struct ServeOptions {
+  const Driver* driver = nullptr;            // the libcuda and libnvidia-ml of this host, loaded and initialised
+  limiter::MemoryQuota* quota = nullptr;     // shared by all sessions of this worker; never null
+  int quota_slot = 0;                        // this session's line in it
+  uint64_t session_id = 0;
+};
+
+// Reads the Hello from socket (owned by the caller), answers it, then serves calls until the client closes or sends nonsense.
+// Returns the process's exit status. Called once per session process, on its main thread.
+int serve_connection(int socket, const ServeOptions& options);
+
+}  // namespace worker

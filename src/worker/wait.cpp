@@ -1,0 +1,62 @@
+// Waiting for the GPU. A short wait is polled for while this thread leads, because handing over costs more than it; a longer one is left to
+// the driver, with another thread leading.
+#include "base/futex.h"
+#include "worker/handlers.h"
+
+namespace worker {
+
+static constexpr uint64_t kPoll = 30'000;   // ns
+
+// query() -> CUresult is asked until it says something else than NOT_READY.
+template <class F>
+static int poll(Session& s, F query) {
+  int rc = CUDA_ERROR_NOT_READY;
+  for (uint64_t until = base::now_ns() + s.spin_ns(kPoll); (rc = query()) == CUDA_ERROR_NOT_READY && base::now_ns() < until;) base::pause();
+  return rc;
+}
+
+int Session::wait_stream(Request& q, CUstream stream) {
+  q.waited = true;
+  if (driver.cuStreamQuery)
+    if (int rc = poll(*this, [&] { return int(driver.cuStreamQuery(stream)); }); rc != CUDA_ERROR_NOT_READY) return rc;
+  let_others_lead(q);
+  return worker::call(driver.cuStreamSynchronize, stream);
+}
+
+namespace serve {
+
+int cuStreamSynchronize(Session& s, Request& q, wire::cuStreamSynchronize::Args& a, wire::cuStreamSynchronize::Outs&) {
+  CUstream stream;
+  if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
+  return s.wait_stream(q, stream);
+}
+
+int cuEventSynchronize(Session& s, Request& q, wire::cuEventSynchronize::Args& a, wire::cuEventSynchronize::Outs&) {
+  CUevent event;
+  if (!s.real(a.hEvent, wire::kCUevent, &event)) return CUDA_ERROR_INVALID_HANDLE;
+  q.waited = true;
+  if (s.driver.cuEventQuery)
+    if (int rc = poll(s, [&] { return int(s.driver.cuEventQuery(event)); }); rc != CUDA_ERROR_NOT_READY) return rc;
+  s.let_others_lead(q);
+  return call(s.driver.cuEventSynchronize, event);
+}
+
+// A query that says "done" lets the program look at what was copied and printed, as a wait does.
+int cuStreamQuery(Session& s, Request& q, wire::cuStreamQuery::Args& a, wire::cuStreamQuery::Outs&) {
+  CUstream stream;
+  if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
+  int rc = call(s.driver.cuStreamQuery, stream);
+  q.waited = rc == 0;
+  return rc;
+}
+
+int cuEventQuery(Session& s, Request& q, wire::cuEventQuery::Args& a, wire::cuEventQuery::Outs&) {
+  CUevent event;
+  if (!s.real(a.hEvent, wire::kCUevent, &event)) return CUDA_ERROR_INVALID_HANDLE;
+  int rc = call(s.driver.cuEventQuery, event);
+  q.waited = rc == 0;
+  return rc;
+}
+
+}  // namespace serve
+}  // namespace worker

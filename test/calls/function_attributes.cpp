@@ -1,0 +1,35 @@
+// What a kernel tells about itself: attributes, layout of its parameters, and the attributes that can be set.
+#include "check.h"
+
+int main() {
+  Gpu gpu;
+  CUfunction mixed = gpu.kernel("mixed"), bounded = gpu.kernel("bounded"), dynamic = gpu.kernel("reverse_shared");
+  auto attribute = [](CUfunction f, CUfunction_attribute which) {
+    int value = -1;
+    CU(cuFuncGetAttribute(&value, which, f));
+    return value;
+  };
+  CHECK(attribute(mixed, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK) == 1024);
+  CHECK(attribute(mixed, CU_FUNC_ATTRIBUTE_NUM_REGS) > 0);
+  CHECK(attribute(mixed, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES) == 0);
+  CHECK(attribute(mixed, CU_FUNC_ATTRIBUTE_PTX_VERSION) == 75);
+  CHECK(attribute(bounded, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK) == 64);
+  const int shared = attribute(bounded, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);  // one word, rounded up by some devices
+  CHECK(shared >= 4 && shared <= 16);
+  CHECK(attribute(dynamic, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) == 48 * 1024);
+  CU(cuFuncSetAttribute(dynamic, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 60 * 1024));
+  CHECK(attribute(dynamic, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) == 60 * 1024);
+  EXPECT(CUDA_ERROR_INVALID_VALUE, cuFuncSetAttribute(dynamic, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 1 << 30));
+  CHECK(cuFuncSetAttribute(dynamic, CU_FUNC_ATTRIBUTE_NUM_REGS, 4) != CUDA_SUCCESS);  // read only
+  CU(cuFuncSetCacheConfig(mixed, CU_FUNC_CACHE_PREFER_SHARED));
+
+  // out, a, b, c, d, e, f, and a structure of 32 bytes
+  const size_t offsets[] = {0, 8, 10, 12, 16, 24, 32, 40}, sizes[] = {8, 1, 2, 4, 8, 4, 8, 32};
+  for (size_t i = 0; i < 8; i++) {
+    size_t offset = 99, size = 99;
+    CU(cuFuncGetParamInfo(mixed, i, &offset, &size));
+    CHECK(offset == offsets[i] && size == sizes[i]);
+  }
+  size_t offset = 0;
+  EXPECT(CUDA_ERROR_INVALID_VALUE, cuFuncGetParamInfo(mixed, 8, &offset, nullptr));
+}
