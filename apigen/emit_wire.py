@@ -48,8 +48,8 @@ def get(s, late):
     if s.kind in ("in", "inout", "in_handles"):
         t = "uint64_t" if s.kind == "in_handles" else s.type
         late.append(f"    if ({n}_given && {n}_count != n_{n}()) r.fail();")
-        if not s.p.opt and s.length == "1":
-            late.append(f"    if (!{n}) r.fail();")
+        if not s.p.opt:
+            late.append(f"    if (!{n}) r.fail();" if s.length == "1" else f"    if (!{n} && n_{n}()) r.fail();")
         empty = f"\n    if (!{n}_count) {n} = nullptr;"
         return (f"    bool {n}_given = r.get<uint8_t>() != 0; size_t {n}_count = 0;\n"
                 f"    if ({n}_given) {n} = r.get_array<{t}>(&{n}_count);{empty}")

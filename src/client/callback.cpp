@@ -24,6 +24,7 @@ static void run(uint64_t number) {
   if (!found) return;
   if (p.fn) p.fn(p.data);
   else p.callback(p.stream, CUDA_SUCCESS, p.data);
+  if (!p.repeats) teleport::Session::current()->callback_ran();
 }
 
 static CUresult enqueue(CUstream stream, Pending p) {
@@ -36,8 +37,11 @@ static CUresult enqueue(CUstream stream, Pending p) {
   uint64_t number = g_next++;
   pending()[number] = p;
   g_lock.unlock();
-  teleport::Session::current()->start_callbacks(run);
-  return remote::tfCallback(number, stream);
+  teleport::Session* s = teleport::Session::current();
+  s->start_callbacks(run);
+  CUresult rc = remote::tfCallback(number, stream);
+  if (rc == CUDA_SUCCESS && !p.repeats) s->callback_sent();
+  return rc;
 }
 
 }  // namespace client

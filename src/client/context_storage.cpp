@@ -1,5 +1,6 @@
-// A hash table of chains whose nodes are never unlinked or freed: a node belongs to one (context, key) for ever and is merely live or not.
-// There is one per context and library that uses the CUDA runtime, so what stays behind is a few dozen bytes per context.
+// A hash table of chains whose nodes are never unlinked or freed: a node belongs to one (context, key) for ever and is merely
+// live or not. There is one per context and library that uses the CUDA runtime, so what stays behind is a few dozen bytes per
+// context.
 #include "client/context_storage.h"
 
 #include <mutex>
@@ -16,12 +17,12 @@ struct Node {
   Node* next;
   std::atomic<void*> value;
   std::atomic<bool> live;
-  StorageDestructor destructor;   // guarded by g_change
+  StorageDestructor destructor;  // guarded by g_change
 };
 
 constexpr uint64_t kChains = 256;
 constinit std::atomic<Node*> g_chains[kChains];
-constinit std::mutex g_change;   // taken by writers
+constinit std::mutex g_change;  // taken by writers
 
 std::atomic<Node*>& chain_of(CUcontext context, void* key) {
   uint64_t mixed = (reinterpret_cast<uint64_t>(context) ^ reinterpret_cast<uint64_t>(key) >> 3) * 0x9e3779b97f4a7c15ull;
@@ -29,7 +30,7 @@ std::atomic<Node*>& chain_of(CUcontext context, void* key) {
 }
 
 Node* find(CUcontext context, void* key) {
-  for (Node* n = chain_of(context, key).load(std::memory_order_acquire); n; n = n->next)   // pairs with the store in put
+  for (Node* n = chain_of(context, key).load(std::memory_order_acquire); n; n = n->next)  // pairs with the store in put
     if (n->context == context && n->key == key) return n;
   return nullptr;
 }
@@ -40,7 +41,7 @@ CUresult context_storage_get(void** value, CUcontext context, void* key) {
   if (!context) context = current_context();
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
   Node* n = find(context, key);
-  if (!n || !n->live.load(std::memory_order_acquire)) return CUDA_ERROR_INVALID_HANDLE;   // pairs with put's store of live
+  if (!n || !n->live.load(std::memory_order_acquire)) return CUDA_ERROR_INVALID_HANDLE;  // pairs with put's store of live
   *value = n->value.load(std::memory_order_acquire);
   return CUDA_SUCCESS;
 }
@@ -71,7 +72,10 @@ CUresult context_storage_delete(CUcontext context, void* key) {
 }
 
 void context_storage_destroy(CUcontext context) {
-  struct Ended { StorageDestructor destructor; void *key, *value; };
+  struct Ended {
+    StorageDestructor destructor;
+    void *key, *value;
+  };
   std::vector<Ended> ended;
   g_change.lock();
   for (std::atomic<Node*>& chain : g_chains)
@@ -79,7 +83,7 @@ void context_storage_destroy(CUcontext context) {
       if (n->context == context && n->live.exchange(false, std::memory_order_acq_rel))
         ended.push_back({n->destructor, n->key, n->value.load(std::memory_order_acquire)});
   g_change.unlock();
-  for (const Ended& e : ended)   // without the lock: destructors use the storage themselves
+  for (const Ended& e : ended)  // without the lock: destructors use the storage themselves
     if (e.destructor) e.destructor(context, e.key, e.value);
 }
 

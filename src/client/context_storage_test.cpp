@@ -19,7 +19,10 @@ using namespace client;
 CUcontext context(uintptr_t n) { return reinterpret_cast<CUcontext>(n << 4 | 1ull << 46); }
 void* pointer(uintptr_t n) { return reinterpret_cast<void*>(n); }
 
-struct Destroyed { CUcontext context; void *key, *value; };
+struct Destroyed {
+  CUcontext context;
+  void *key, *value;
+};
 std::vector<Destroyed> g_destroyed;
 void destroyed(CUcontext context, void* key, void* value) { g_destroyed.push_back({context, key, value}); }
 
@@ -55,7 +58,7 @@ TEST(ContextStorage, DestructorsRunWithTheContextOnce) {
   void* value = nullptr;
   for (uintptr_t key = 1; key <= 20; key++) context_storage_put(context(3), pointer(key * 8), pointer(key), destroyed);
   context_storage_put(context(4), pointer(8), pointer(55), destroyed);
-  context_storage_delete(context(3), pointer(20 * 8));   // no longer ours to destroy
+  context_storage_delete(context(3), pointer(20 * 8));  // no longer ours to destroy
   context_storage_destroy(context(3));
   EXPECT_EQ(g_destroyed.size(), 19u);
   for (const Destroyed& d : g_destroyed) {
@@ -66,7 +69,7 @@ TEST(ContextStorage, DestructorsRunWithTheContextOnce) {
   EXPECT_EQ(g_destroyed.size(), 19u);
   EXPECT_EQ(context_storage_get(&value, context(3), pointer(8)), CUDA_ERROR_INVALID_HANDLE);
   EXPECT_EQ(context_storage_get(&value, context(4), pointer(8)), CUDA_SUCCESS);
-  EXPECT_EQ(context_storage_put(context(3), pointer(8), pointer(7), nullptr), CUDA_SUCCESS);   // the context has been made again
+  EXPECT_EQ(context_storage_put(context(3), pointer(8), pointer(7), nullptr), CUDA_SUCCESS);  // the context has been made again
   EXPECT_EQ(context_storage_get(&value, context(3), pointer(8)), CUDA_SUCCESS);
   EXPECT_EQ(value, pointer(7));
 }

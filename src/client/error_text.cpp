@@ -1,4 +1,5 @@
-// cuGetErrorName and cuGetErrorString: answered here, before cuInit too. Texts that programs are known to look for are the driver's words.
+// cuGetErrorName and cuGetErrorString: answered here, before cuInit too. Texts that programs are known to look for are the
+// driver's words.
 #include "abi/cuda_abi.h"
 
 namespace {
@@ -7,6 +8,7 @@ struct ErrorText {
   CUresult code;
   const char *name, *text;
 };
+// clang-format off
 #define TF_ERROR(code, text) {code, #code, text},
 constexpr ErrorText kErrors[] = {   // ascending
     TF_ERROR(CUDA_SUCCESS, "no error")
@@ -112,6 +114,7 @@ constexpr ErrorText kErrors[] = {   // ascending
     TF_ERROR(CUDA_ERROR_UNKNOWN, "unknown error")
 };
 #undef TF_ERROR
+// clang-format on
 
 const ErrorText* find(CUresult code) {
   for (const ErrorText& e : kErrors)
@@ -129,6 +132,10 @@ CUresult answer(const char** to, CUresult code, const char* ErrorText::*member) 
 }  // namespace
 
 extern "C" {
-__attribute__((visibility("default"))) CUresult cuGetErrorName(CUresult error, const char** pStr) { return answer(pStr, error, &ErrorText::name); }
-__attribute__((visibility("default"))) CUresult cuGetErrorString(CUresult error, const char** pStr) { return answer(pStr, error, &ErrorText::text); }
+__attribute__((visibility("default"))) CUresult cuGetErrorName(CUresult error, const char** pStr) {
+  return answer(pStr, error, &ErrorText::name);
+}
+__attribute__((visibility("default"))) CUresult cuGetErrorString(CUresult error, const char** pStr) {
+  return answer(pStr, error, &ErrorText::text);
+}
 }

@@ -14,9 +14,13 @@ static thread_local CUcontext t_current = nullptr;
 static unsigned long long g_number = 1;
 namespace client {
 CUcontext current_context() { return t_current; }
-CUcontext primary_context_handle(CUdevice device) { return device == 0 ? reinterpret_cast<CUcontext>(0x400000000010ull) : nullptr; }
+CUcontext primary_context_handle(CUdevice device) {
+  return device == 0 ? reinterpret_cast<CUcontext>(0x400000000010ull) : nullptr;
+}
 int device_count() { return 1; }
-CUresult device_identity(int, unsigned char uuid[16], int pci[3]) { return memset(uuid, 1, 16), pci[0] = pci[1] = pci[2] = 0, CUDA_SUCCESS; }
+CUresult device_identity(int, unsigned char uuid[16], int pci[3]) {
+  return memset(uuid, 1, 16), pci[0] = pci[1] = pci[2] = 0, CUDA_SUCCESS;
+}
 unsigned long long context_number(CUcontext) { return g_number; }
 uint64_t per_thread_stream() { return 0x410000000070ull; }
 size_t for_each_function(CUmodule, void (*each)(void*, CUfunction), void* user) {
@@ -50,7 +54,7 @@ Words table(const std::string& text) {
   EXPECT_EQ(request(text, &t), CUDA_SUCCESS) << text;
   return {static_cast<const void* const*>(t)};
 }
-uint32_t low(uint64_t value) { return uint32_t(value); }   // CUresult comes back in 32 bits
+uint32_t low(uint64_t value) { return uint32_t(value); }  // CUresult comes back in 32 bits
 
 constexpr char kCudart[] = "6BD5FB6C-5BF4-E74A-8987-D93912FD9DF9", kHooks[] = "A094798C-2E74-2E74-93F2-0800200C0A66",
                kTls[] = "42D85A81-23F6-CB47-8298-F6E78A3AECDC", kStorage[] = "C693336E-1121-DF11-A8C3-68F355D89593",
@@ -59,19 +63,25 @@ constexpr char kCudart[] = "6BD5FB6C-5BF4-E74A-8987-D93912FD9DF9", kHooks[] = "A
                kModule[] = "6E163FBE-B958-444D-835C-E182AFF1991E", kJit[] = "DA9151D3-3AE6-CC41-A5C0-4F26D533E328";
 
 TEST(ExportTables, SizesAndEmptyWords) {
-  struct { const char* uuid; uint64_t bytes; int empty; } expected[] = {
-      {kCudart, 104, 10}, {kHooks, 56, 0}, {kTls, 24, 0}, {kChecks, 120, 0}, {kIntegrity, 24, 0}, {"F8CFF951-2146-8B4E-B9E2-FB469E7C0DD9", 24, 0},
-      {kContext, 744, 91}, {kTpc, 136, 0}, {kModule, 792, 93}, {kJit, 56, 0}};
+  struct {
+    const char* uuid;
+    uint64_t bytes;
+    int empty;
+  } expected[] = {{kCudart, 104, 10},  {kHooks, 56, 0},     {kTls, 24, 0},
+                  {kChecks, 120, 0},   {kIntegrity, 24, 0}, {"F8CFF951-2146-8B4E-B9E2-FB469E7C0DD9", 24, 0},
+                  {kContext, 744, 91}, {kTpc, 136, 0},      {kModule, 792, 93},
+                  {kJit, 56, 0}};
   for (auto& e : expected) {
     Words t = table(e.uuid);
     EXPECT_EQ(reinterpret_cast<uint64_t>(t.words[0]), e.bytes) << e.uuid;
     for (int i = 1; i < int(e.bytes / 8); i++) EXPECT_EQ(t.words[i] == nullptr, i == e.empty) << e.uuid << " word " << i;
   }
-  for (int i = 0; i < 3; i++) EXPECT_NE(table(kStorage).words[i], nullptr);   // no size word here
+  for (int i = 0; i < 3; i++) EXPECT_NE(table(kStorage).words[i], nullptr);  // no size word here
 }
 
 TEST(ExportTables, UnknownOnesAreRefused) {
-  for (auto* uuid : {"00000000-0000-0000-0000-000000000000", "B10541E1-F7C7-C74A-9F64-F223BE99F1E2", "69A28E9F-2449-8B47-B030-C5DA330EA4E9"}) {
+  for (auto* uuid :
+       {"00000000-0000-0000-0000-000000000000", "B10541E1-F7C7-C74A-9F64-F223BE99F1E2", "69A28E9F-2449-8B47-B030-C5DA330EA4E9"}) {
     const void* t = &t;
     EXPECT_EQ(request(uuid, &t), CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(t, nullptr);
@@ -82,7 +92,7 @@ TEST(ExportTables, UnansweredSlotsSaySo) {
   EXPECT_EQ(low(table(kCudart).call(1)), uint32_t(CUDA_ERROR_NOT_SUPPORTED));
   EXPECT_EQ(low(table(kContext).call(92)), uint32_t(CUDA_ERROR_NOT_SUPPORTED));
   EXPECT_EQ(low(table(kTpc).call(4, nullptr, nullptr)), uint32_t(CUDA_ERROR_NOT_SUPPORTED));
-  EXPECT_NE(table(kContext).words[91 + 1], table(kContext).words[90]);   // a function of its own, so that the log names it
+  EXPECT_NE(table(kContext).words[91 + 1], table(kContext).words[90]);  // a function of its own, so that the log names it
 }
 
 TEST(ExportTables, PrimaryContext) {
@@ -137,10 +147,11 @@ TEST(ExportTables, NumbersOfContextsAndStreams) {
     EXPECT_EQ(low(t.call(39, t_current, object, &n)), 0u);
     return n;
   };
-  std::vector<uint64_t> numbers = {stream_number(0), stream_number(2), stream_number(0x400000000100ull), stream_number(0x400000000110ull)};
-  EXPECT_EQ(stream_number(1), numbers[0]);   // legacy and default are one stream
+  std::vector<uint64_t> numbers = {stream_number(0), stream_number(2), stream_number(0x400000000100ull),
+                                   stream_number(0x400000000110ull)};
+  EXPECT_EQ(stream_number(1), numbers[0]);  // legacy and default are one stream
   EXPECT_EQ(stream_number(0x400000000110ull), numbers[3]);
-  g_number = 2;   // after a reset the context has the same handle and another number
+  g_number = 2;  // after a reset the context has the same handle and another number
   numbers.push_back(stream_number(0));
   for (size_t i = 0; i < numbers.size(); i++)
     for (size_t j = 0; j < i; j++) EXPECT_NE(numbers[i], numbers[j]);

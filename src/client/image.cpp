@@ -1,3 +1,4 @@
+// How long a module image is, read from its own headers (client/image.h).
 #include "client/image.h"
 
 #include <elf.h>

@@ -1,6 +1,7 @@
 // The digest is HMAC (RFC 2104) with MD2 (RFC 1319) and a fixed key of 16 bytes, over the fixed inputs and then each device.
-// Where the facts come from: ZLUDA's public description (dark_api) gives key, inputs, order and the two constants; it spells the computation
-// out byte by byte, and what it spells out is these two standards, padding and checksum included. Checked against a real driver's answers.
+// Where the facts come from: ZLUDA's public description (dark_api) gives key, inputs, order and the two constants; it spells the
+// computation out byte by byte, and what it spells out is these two standards, padding and checksum included. Checked against a
+// real driver's answers.
 #include "client/integrity.h"
 
 #include <pthread.h>
@@ -15,20 +16,21 @@
 namespace client {
 namespace {
 
-constexpr int kBlock = 16;   // MD2's block and digest have the same size
+constexpr int kBlock = 16;  // MD2's block and digest have the same size
 
 // RFC 1319, section 3.2: a permutation made of the digits of pi.
 constexpr uint8_t kPi[256] = {
-    41,  46,  67,  201, 162, 216, 124, 1,   61,  54,  84,  161, 236, 240, 6,   19,  98,  167, 5,   243, 192, 199, 115, 140, 152, 147,
-    43,  217, 188, 76,  130, 202, 30,  155, 87,  60,  253, 212, 224, 22,  103, 66,  111, 24,  138, 23,  229, 18,  190, 78,  196, 214,
-    218, 158, 222, 73,  160, 251, 245, 142, 187, 47,  238, 122, 169, 104, 121, 145, 21,  178, 7,   63,  148, 194, 16,  137, 11,  34,
-    95,  33,  128, 127, 93,  154, 90,  144, 50,  39,  53,  62,  204, 231, 191, 247, 151, 3,   255, 25,  48,  179, 72,  165, 181, 209,
-    215, 94,  146, 42,  172, 86,  170, 198, 79,  184, 56,  210, 150, 164, 125, 182, 118, 252, 107, 226, 156, 116, 4,   241, 69,  157,
-    112, 89,  100, 113, 135, 32,  134, 91,  207, 101, 230, 45,  168, 2,   27,  96,  37,  173, 174, 176, 185, 246, 28,  70,  97,  105,
-    52,  64,  126, 15,  85,  71,  163, 35,  221, 81,  175, 58,  195, 92,  249, 206, 186, 197, 234, 38,  44,  83,  13,  110, 133, 40,
-    132, 9,   211, 223, 205, 244, 65,  129, 77,  82,  106, 220, 55,  200, 108, 193, 171, 250, 36,  225, 123, 8,   12,  189, 177, 74,
-    120, 136, 149, 139, 227, 99,  232, 109, 233, 203, 213, 254, 59,  0,   29,  57,  242, 239, 183, 14,  102, 88,  208, 228, 166, 119,
-    114, 248, 235, 117, 75,  10,  49,  68,  80,  180, 143, 237, 31,  26,  219, 153, 141, 51,  159, 17,  131, 20};
+    41,  46,  67,  201, 162, 216, 124, 1,   61,  54,  84,  161, 236, 240, 6,   19,  98,  167, 5,   243, 192, 199, 115, 140,
+    152, 147, 43,  217, 188, 76,  130, 202, 30,  155, 87,  60,  253, 212, 224, 22,  103, 66,  111, 24,  138, 23,  229, 18,
+    190, 78,  196, 214, 218, 158, 222, 73,  160, 251, 245, 142, 187, 47,  238, 122, 169, 104, 121, 145, 21,  178, 7,   63,
+    148, 194, 16,  137, 11,  34,  95,  33,  128, 127, 93,  154, 90,  144, 50,  39,  53,  62,  204, 231, 191, 247, 151, 3,
+    255, 25,  48,  179, 72,  165, 181, 209, 215, 94,  146, 42,  172, 86,  170, 198, 79,  184, 56,  210, 150, 164, 125, 182,
+    118, 252, 107, 226, 156, 116, 4,   241, 69,  157, 112, 89,  100, 113, 135, 32,  134, 91,  207, 101, 230, 45,  168, 2,
+    27,  96,  37,  173, 174, 176, 185, 246, 28,  70,  97,  105, 52,  64,  126, 15,  85,  71,  163, 35,  221, 81,  175, 58,
+    195, 92,  249, 206, 186, 197, 234, 38,  44,  83,  13,  110, 133, 40,  132, 9,   211, 223, 205, 244, 65,  129, 77,  82,
+    106, 220, 55,  200, 108, 193, 171, 250, 36,  225, 123, 8,   12,  189, 177, 74,  120, 136, 149, 139, 227, 99,  232, 109,
+    233, 203, 213, 254, 59,  0,   29,  57,  242, 239, 183, 14,  102, 88,  208, 228, 166, 119, 114, 248, 235, 117, 75,  10,
+    49,  68,  80,  180, 143, 237, 31,  26,  219, 153, 141, 51,  159, 17,  131, 20};
 
 class Md2 {
  public:
@@ -74,7 +76,8 @@ class Md2 {
 constexpr uint8_t kKey[kBlock] = {0x14, 0x6a, 0xdd, 0xae, 0x53, 0xa9, 0xa7, 0x52, 0xaa, 0x08, 0x41, 0x36, 0x0b, 0xf5, 0x5a, 0x9f};
 
 // What check versions ending in 0 and 1 answer, whatever the inputs.
-constexpr uint64_t kFixedAnswers[2][2] = {{0x3341181c03cb675cull, 0x8ed383aa1f4cd1e8ull}, {0x1841181c03cb675cull, 0x8ed383aa1f4cd1e8ull}};
+constexpr uint64_t kFixedAnswers[2][2] = {{0x3341181c03cb675cull, 0x8ed383aa1f4cd1e8ull},
+                                          {0x1841181c03cb675cull, 0x8ed383aa1f4cd1e8ull}};
 
 }  // namespace
 
@@ -108,8 +111,8 @@ CUresult integrity_check(uint32_t version, uint64_t unix_seconds, uint64_t out[2
   }
   const void* const* integrity = static_cast<const void* const*>(export_table(Table::kIntegrity));
   IntegrityInputs inputs{{uint32_t(driver_version), version, uint32_t(getpid()), uint32_t(pthread_self()),
-                          reinterpret_cast<uint64_t>(export_table(Table::kCudartInterface)), reinterpret_cast<uint64_t>(integrity),
-                          reinterpret_cast<uint64_t>(integrity[1]), unix_seconds},
+                          reinterpret_cast<uint64_t>(export_table(Table::kCudartInterface)),
+                          reinterpret_cast<uint64_t>(integrity), reinterpret_cast<uint64_t>(integrity[1]), unix_seconds},
                          devices.data(),
                          uint32_t(devices.size())};
   integrity_digest(inputs, reinterpret_cast<uint8_t*>(out));

@@ -11,13 +11,13 @@ struct IntegrityDevice {
   uint8_t uuid[16];
   int32_t pci_domain, pci_bus, pci_device;
 };
-static_assert(sizeof(IntegrityDevice) == 28);   // hashed as it lies
+static_assert(sizeof(IntegrityDevice) == 28);  // hashed as it lies
 
 struct IntegrityInputs {
   struct Fixed {
-    uint32_t driver_version, check_version, process, thread;   // thread: low half of pthread_self()
-    uint64_t cudart_interface_table, integrity_table;          // addresses as the caller got them
-    uint64_t integrity_function, unix_seconds;                 // value of slot 1 of the integrity table
+    uint32_t driver_version, check_version, process, thread;  // thread: low half of pthread_self()
+    uint64_t cudart_interface_table, integrity_table;         // addresses as the caller got them
+    uint64_t integrity_function, unix_seconds;                // value of slot 1 of the integrity table
   } fixed;
   const IntegrityDevice* devices;
   uint32_t device_count;

@@ -1,5 +1,5 @@
-// The digest against the standards that it is made of and against answers of a real driver (testdata/integrity_vectors.txt, written by
-// test/gpu/record_integrity.cpp).
+// The digest against the standards that it is made of and against answers of a real driver (testdata/integrity_vectors.txt,
+// written by test/gpu/record_integrity.cpp).
 #include "client/integrity.h"
 
 #include <gtest/gtest.h>
@@ -84,14 +84,16 @@ TEST(IntegrityCheck, GathersThisProcessAndThread) {
   client::IntegrityDevice devices[2];
   for (int i = 0; i < 2; i++) devices[i] = {{}, i, 0x1b, 2};
   for (int i = 0; i < 32; i++) devices[i / 16].uuid[i % 16] = uint8_t(i);
-  client::IntegrityInputs inputs{{13000, 13002, uint32_t(getpid()), uint32_t(pthread_self()), reinterpret_cast<uint64_t>(g_cudart_table),
-                                  reinterpret_cast<uint64_t>(g_integrity_table), 0x1234560, 1790000000},
-                                 devices,
-                                 2};
+  client::IntegrityInputs inputs{
+      {13000, 13002, uint32_t(getpid()), uint32_t(pthread_self()), reinterpret_cast<uint64_t>(g_cudart_table),
+       reinterpret_cast<uint64_t>(g_integrity_table), 0x1234560, 1790000000},
+      devices,
+      2};
   EXPECT_EQ(hex(reinterpret_cast<uint8_t*>(out), 16), digest(inputs));
 }
 
-// A line: driver=N version=N process=N thread=N cudart=0xN integrity=0xN function=0xN seconds=N device=UUID:DOMAIN:BUS:DEVICE... out=HEX
+// A line: driver=N version=N process=N thread=N cudart=0xN integrity=0xN function=0xN seconds=N device=UUID:DOMAIN:BUS:DEVICE...
+// out=HEX
 TEST(IntegrityDigest, AgreesWithARealDriver) {
   std::ifstream file("testdata/integrity_vectors.txt");
   if (!file) GTEST_SKIP() << "no testdata/integrity_vectors.txt";

@@ -1,6 +1,7 @@
 // Results are kept under a 128-bit hash of what they were made from, so that the code itself (up to megabytes) need not be.
 #include "client/jit_cache.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 namespace client {
 namespace {
 
-constexpr size_t kMostBytes = 128 << 20;   // of results; beyond that the cache starts afresh
+constexpr size_t kMostBytes = 128 << 20;  // of results; beyond that the cache starts afresh
 
 struct Key {
   uint64_t a = 0x243f6a8885a308d3ull, b = 0x13198a2e03707344ull;
@@ -36,16 +37,20 @@ struct Key {
 struct KeyHash {
   size_t operator()(const Key& k) const { return k.a; }
 };
-struct Result { void* data; uint32_t bytes; };
+struct Result {
+  void* data;
+  uint32_t bytes;
+};
 using Results = std::unordered_map<Key, Result, KeyHash>;
 
 constinit std::mutex g_lock;
-Results* g_results;    // guarded by g_lock; made at the first store, never freed
+Results* g_results;  // guarded by g_lock; made at the first store, never freed
 size_t g_bytes;
 
 }  // namespace
 
-CUresult jit_cache_open(void** query, uint32_t kind, const void* code, uint32_t bytes, const char* options, const char* compiler) {
+CUresult jit_cache_open(void** query, uint32_t kind, const void* code, uint32_t bytes, const char* options,
+                        const char* compiler) {
   if (!query || (!code && bytes)) return CUDA_ERROR_INVALID_VALUE;
   Key* key = new Key;
   key->mix_word(kind);
@@ -76,7 +81,7 @@ CUresult jit_cache_lookup(void* query, uint64_t, void** data, uint32_t* bytes) {
   auto* copy = static_cast<char*>(malloc(size_t(r.bytes) + 1));
   if (!copy) return CUDA_ERROR_OUT_OF_MEMORY;
   memcpy(copy, r.data, r.bytes);
-  copy[r.bytes] = 0;   // PTX is stored without its NUL
+  copy[r.bytes] = 0;  // PTX is stored without its NUL
   *data = copy;
   *bytes = r.bytes;
   return CUDA_SUCCESS;
@@ -88,7 +93,11 @@ CUresult jit_cache_store(void* query, uint64_t, const void* data, uint32_t bytes
   if (!copy) return CUDA_ERROR_OUT_OF_MEMORY;
   memcpy(copy, data, bytes);
   std::lock_guard guard(g_lock);
-  if (!g_results) g_results = new Results;
+  if (!g_results) {
+    g_results = new Results;
+    // A forked child may compile as well: it must not inherit the lock in mid-change.
+    pthread_atfork([] { g_lock.lock(); }, [] { g_lock.unlock(); }, [] { g_lock.unlock(); });
+  }
   if (g_bytes + bytes > kMostBytes) {
     base::log(base::Level::info, "the cache of compiled kernels is full and starts afresh");
     for (auto& [key, result] : *g_results) free(result.data);

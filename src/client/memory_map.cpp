@@ -1,3 +1,4 @@
+// The interval map behind client/memory_map.h: one sorted map under a lock that is held for nanoseconds.
 #include "client/memory_map.h"
 
 #include <map>

@@ -8,7 +8,7 @@ namespace client {
 
 struct Proc { const char* name; int since; int per_thread; void* address; };
 static const Proc kProcs[] = {
-#include "client/proc_table.inc"
+#include "abi/proc_table.inc"
 };
 static constexpr int kNewest = 13099;
 

@@ -49,7 +49,7 @@ struct KernelInfo {
   uint32_t ptx_version = 0;          // 75 for .target sm_75
 };
 
-struct GlobalInfo { std::string name; uint64_t address = 0, bytes = 0; bool constant = false; };
+struct GlobalInfo { std::string name; uint64_t address = 0, bytes = 0; bool constant = false, managed = false; };
 
 // result is a CUresult value: 0, 200 INVALID_IMAGE, 209 NO_BINARY_FOR_GPU, 218 INVALID_PTX, 700 ILLEGAL_ADDRESS, 710 ASSERT,
 // 715 ILLEGAL_INSTRUCTION, 716 MISALIGNED_ADDRESS, 719 LAUNCH_FAILED, …; text says what, where (kernel, line, block, thread).

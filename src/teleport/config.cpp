@@ -15,7 +15,7 @@ namespace teleport {
 
 static constexpr const char* kInfo = "TENSOR_FUSION_OPERATOR_CONNECTION_INFO";
 static constexpr const char* kUrl = "TENSOR_FUSION_OPERATOR_GET_CONNECTION_URL";
-static constexpr int kUrlLimitMs = 5 * 60 * 1000;   // as long as the operator lets a request wait for its worker
+static constexpr int kUrlLimitMs = 5 * 60 * 1000;  // as long as the operator lets a request wait for its worker
 static constexpr uint32_t kDefaultCacheRequests = 100;
 
 static std::string_view trimmed(std::string_view s) {
@@ -57,22 +57,25 @@ bool parse_connection(const char* text, Endpoint* endpoint, const char** why) {
   if (protocol == "shmem") return *why = "shared memory (shmem+...) is not supported by this build", false;
   if (protocol != "native") return *why = "its protocol is not \"native\"", false;
   if (!take_field(&rest, &host) || !take_field(&rest, &port)) return *why = "it has fewer than four parts", false;
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);   // [IPv6]
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);  // [IPv6]
   if (host.find_first_of(" \t\r\n[]/") != host.npos) return *why = "its host is not a name or an address", false;
-  if (!copy_text(host, endpoint->host, sizeof endpoint->host)) return *why = host.empty() ? "its host is empty" : "its host is too long", false;
+  if (!copy_text(host, endpoint->host, sizeof endpoint->host))
+    return *why = host.empty() ? "its host is empty" : "its host is too long", false;
   uint32_t number;
   if (!parse_number(port, 1, 65535, &number)) return *why = "its port is not a number from 1 to 65535", false;
   endpoint->port = uint16_t(number);
-  if (!copy_text(rest, endpoint->version, sizeof endpoint->version)) return *why = rest.empty() ? "its version is empty" : "its version is too long", false;
+  if (!copy_text(rest, endpoint->version, sizeof endpoint->version))
+    return *why = rest.empty() ? "its version is empty" : "its version is too long", false;
   return true;
 }
 
 static bool parse_or_complain(const char* text, const char* source, Endpoint* endpoint, const char** why) {
   if (parse_connection(text, endpoint, why)) return true;
-  std::string shown(trimmed(text).substr(0, 200));   // it may be somebody's web page: keep to one line
+  std::string shown(trimmed(text).substr(0, 200));  // it may be somebody's web page: keep to one line
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  base::complain("%s gives \"%s\": %s. Expected native+HOST+PORT+VERSION, for example native+192.168.1.100+12345+0", source, shown.c_str(), *why);
+  base::complain("%s gives \"%s\": %s. Expected native+HOST+PORT+VERSION, for example native+192.168.1.100+12345+0", source,
+                 shown.c_str(), *why);
   return false;
 }
 

@@ -11,8 +11,8 @@ struct Endpoint {
   char version[256];
 };
 
-// Fills *endpoint from TENSOR_FUSION_OPERATOR_CONNECTION_INFO, else by asking TENSOR_FUSION_OPERATOR_GET_CONNECTION_URL (which may take up to
-// 5 minutes). False: *why is a static text and one line about it has gone to stderr.
+// Fills *endpoint from TENSOR_FUSION_OPERATOR_CONNECTION_INFO, else by asking TENSOR_FUSION_OPERATOR_GET_CONNECTION_URL (which
+// may take up to 5 minutes). False: *why is a static text and one line about it has gone to stderr.
 bool resolve_endpoint(Endpoint* endpoint, const char** why);
 
 // TF_MAX_CACHE_REQUEST_COUNT: how many queued calls may wait before they are sent.

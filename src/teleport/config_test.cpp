@@ -45,7 +45,7 @@ TEST(ConnectionString, Good) {
   EXPECT_EQ(parsed("native+gpu-host.example+65535+worker-abc-9f-123456"), "gpu-host.example 65535 worker-abc-9f-123456");
   EXPECT_EQ(parsed("native+::1+1+0"), "::1 1 0");
   EXPECT_EQ(parsed("native+[fe80::1%eth0]+8000+0"), "fe80::1%eth0 8000 0");
-  EXPECT_EQ(parsed(" native+h+8000+a+b\n"), "h 8000 a+b");   // the version is opaque
+  EXPECT_EQ(parsed(" native+h+8000+a+b\n"), "h 8000 a+b");  // the version is opaque
 }
 
 TEST(ConnectionString, Bad) {
@@ -57,7 +57,8 @@ TEST(ConnectionString, Bad) {
   EXPECT_EQ(parsed("native++12345+0"), "refused: its host is empty");
   EXPECT_EQ(parsed("native+a b+12345+0"), "refused: its host is not a name or an address");
   for (auto* port : {"", "0", "65536", "-1", "12a", "99999999999999999999", " 1"})
-    EXPECT_EQ(parsed(("native+h+" + std::string(port) + "+0").c_str()), "refused: its port is not a number from 1 to 65535") << port;
+    EXPECT_EQ(parsed(("native+h+" + std::string(port) + "+0").c_str()), "refused: its port is not a number from 1 to 65535")
+        << port;
   EXPECT_EQ(parsed("native+h+1+"), "refused: its version is empty");
   EXPECT_EQ(parsed(("native+" + std::string(256, 'h') + "+1+0").c_str()), "refused: its host is too long");
   EXPECT_EQ(parsed(("native+h+1+" + std::string(256, 'v')).c_str()), "refused: its version is too long");
@@ -109,16 +110,20 @@ TEST_F(Environment, MaxCacheRequestCount) {
 // Answers each request in turn with the next of `answers`, in pieces of `piece` bytes, then closes; keeps the requests.
 class Server {
  public:
-  Server(std::vector<std::string> answers, size_t piece = 1 << 20, int family = AF_INET) : answers_(std::move(answers)), piece_(piece) {
+  Server(std::vector<std::string> answers, size_t piece = 1 << 20, int family = AF_INET)
+      : answers_(std::move(answers)), piece_(piece) {
     fd_ = socket(family, SOCK_STREAM, 0);
     sockaddr_storage address{};
     address.ss_family = sa_family_t(family);
-    if (family == AF_INET6) reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr = in6addr_loopback;
-    else reinterpret_cast<sockaddr_in*>(&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (family == AF_INET6)
+      reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr = in6addr_loopback;
+    else
+      reinterpret_cast<sockaddr_in*>(&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t n = sizeof address;
-    works_ = bind(fd_, reinterpret_cast<sockaddr*>(&address), family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in)) == 0 &&
-             listen(fd_, 8) == 0 && getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &n) == 0;
-    port_ = ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);   // at the same place for both families
+    works_ =
+        bind(fd_, reinterpret_cast<sockaddr*>(&address), family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in)) == 0 &&
+        listen(fd_, 8) == 0 && getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &n) == 0;
+    port_ = ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);  // at the same place for both families
     if (works_) thread_ = std::thread([this] { serve(); });
   }
   ~Server() {
@@ -127,7 +132,9 @@ class Server {
     close(fd_);
   }
   bool works() const { return works_; }
-  std::string url(const std::string& host = "127.0.0.1") const { return "http://" + host + ":" + std::to_string(port_) + "/api/connection?name=c&namespace=n"; }
+  std::string url(const std::string& host = "127.0.0.1") const {
+    return "http://" + host + ":" + std::to_string(port_) + "/api/connection?name=c&namespace=n";
+  }
   std::vector<std::string> requests;
 
  private:
@@ -212,7 +219,10 @@ TEST_F(ConnectionUrl, AsksAgainWhileThereIsNoWorker) {
 }
 
 TEST_F(ConnectionUrl, EachFailureIsOneClearLine) {
-  struct { std::string answer; const char* words; } cases[] = {
+  struct {
+    std::string answer;
+    const char* words;
+  } cases[] = {
       {status(401), "HTTP status 401: the token was not accepted"},
       {status(404), "HTTP status 404: there is no such connection"},
       {status(503), "HTTP status 503: no worker became ready in time"},
@@ -234,12 +244,18 @@ TEST_F(ConnectionUrl, EachFailureIsOneClearLine) {
 }
 
 TEST_F(ConnectionUrl, BadAddresses) {
-  struct { const char* url; const char* words; } cases[] = {
-      {"https://operator/x", "https is not supported here"}, {"operator:8080/x", "it does not begin with http://"},
-      {"http:///x", "it names no host"},                      {"http://h:0/", "its port is not a number"},
-      {"http://h:70000/", "its port is not a number"},        {"http://user@h/", "it is not a valid address"},
-      {"http://h/a b", "it is not a valid address"},          {"http://[::1/", "it is not a valid address"},
-      {"http://127.0.0.1:1/x", "cannot ask http://127.0.0.1:1/x for a worker: "}};
+  struct {
+    const char* url;
+    const char* words;
+  } cases[] = {{"https://operator/x", "https is not supported here"},
+               {"operator:8080/x", "it does not begin with http://"},
+               {"http:///x", "it names no host"},
+               {"http://h:0/", "its port is not a number"},
+               {"http://h:70000/", "its port is not a number"},
+               {"http://user@h/", "it is not a valid address"},
+               {"http://h/a b", "it is not a valid address"},
+               {"http://[::1/", "it is not a valid address"},
+               {"http://127.0.0.1:1/x", "cannot ask http://127.0.0.1:1/x for a worker: "}};
   for (auto& c : cases) {
     std::string body, text = said([&] { EXPECT_FALSE(teleport::fetch_connection(c.url, 2000, &body)); });
     EXPECT_EQ(lines(text), 1u) << text;

@@ -25,25 +25,35 @@ constexpr int kConnectLimitMs = 5000, kRetryMs = 1000;
 constexpr const char* kToken = "TENSOR_FUSION_OPERATOR_CONNECTION_TOKEN";
 constexpr const char* kServiceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-struct Url { std::string host, authority, path; uint16_t port = 80; };
-struct Answer { int status = 0; std::string body; };
+struct Url {
+  std::string host, authority, path;
+  uint16_t port = 80;
+};
+struct Answer {
+  int status = 0;
+  std::string body;
+};
 enum class Parsed { more, done, bad };
 
 int64_t now_ms() { return int64_t(base::now_ns() / 1000000); }
 
 bool starts_with(std::string_view s, const char* prefix) { return s.substr(0, strlen(prefix)) == prefix; }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) { return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0; }
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
 
 // What is wrong with the address, or null.
 const char* parse_url(std::string_view text, Url* url) {
-  if (starts_with(text, "https://")) return "https is not supported here; use an http:// address inside the cluster, or a local TLS proxy";
+  if (starts_with(text, "https://"))
+    return "https is not supported here; use an http:// address inside the cluster, or a local TLS proxy";
   if (!starts_with(text, "http://")) return "it does not begin with http://";
   text.remove_prefix(7);
   size_t end = text.find_first_of("/?#");
   std::string_view authority = text.substr(0, end), path = end == text.npos ? std::string_view() : text.substr(end);
   if (path.find('#') != path.npos) path = path.substr(0, path.find('#'));
-  if (path.find_first_of(" \r\n\t") != path.npos || authority.find_first_of(" \r\n\t@") != authority.npos) return "it is not a valid address";
+  if (path.find_first_of(" \r\n\t") != path.npos || authority.find_first_of(" \r\n\t@") != authority.npos)
+    return "it is not a valid address";
   url->authority = authority;
   url->path = path;
   if (url->path.empty() || url->path[0] != '/') url->path.insert(0, 1, '/');
@@ -86,9 +96,13 @@ std::string read_token() {
 bool send_all(int fd, const std::string& text) {
   for (size_t at = 0; at < text.size();) {
     ssize_t n = send(fd, text.data() + at, text.size() - at, MSG_NOSIGNAL);
-    if (n > 0) at += size_t(n);
-    else if (errno == EAGAIN) { pollfd p{fd, POLLOUT, 0}; if (poll(&p, 1, kConnectLimitMs) <= 0) return false; }
-    else if (errno != EINTR) return false;
+    if (n > 0)
+      at += size_t(n);
+    else if (errno == EAGAIN) {
+      pollfd p{fd, POLLOUT, 0};
+      if (poll(&p, 1, kConnectLimitMs) <= 0) return false;
+    } else if (errno != EINTR)
+      return false;
   }
   return true;
 }
@@ -145,7 +159,8 @@ const char* get(const Url& url, const std::string& token, int64_t deadline, Answ
   const char* why = "";
   base::Fd fd(transport::connect_tcp(url.host.c_str(), url.port, kConnectLimitMs, &why));
   if (!fd) return why;
-  std::string request = "GET " + url.path + " HTTP/1.1\r\nHost: " + url.authority + "\r\nUser-Agent: tensor-fusion\r\nAccept: text/plain\r\nConnection: close\r\n";
+  std::string request = "GET " + url.path + " HTTP/1.1\r\nHost: " + url.authority +
+                        "\r\nUser-Agent: tensor-fusion\r\nAccept: text/plain\r\nConnection: close\r\n";
   if (!token.empty()) request += "Authorization: Bearer " + token + "\r\n";
   if (!send_all(fd.get(), request + "\r\n")) return "the connection broke";
   std::string text;
@@ -168,11 +183,17 @@ const char* get(const Url& url, const std::string& token, int64_t deadline, Answ
 
 const char* meaning(int status) {
   switch (status) {
-    case 401: return "the token was not accepted (set TENSOR_FUSION_OPERATOR_CONNECTION_TOKEN, or run under the service account that owns the connection)";
-    case 404: return "there is no such connection";
-    case 503: return "no worker became ready in time";
-    case 504: return "no worker became ready in time";
-    default: return "that is not an answer to expect from an operator";
+    case 401:
+      return "the token was not accepted (set TENSOR_FUSION_OPERATOR_CONNECTION_TOKEN, or run under the service account that "
+             "owns the connection)";
+    case 404:
+      return "there is no such connection";
+    case 503:
+      return "no worker became ready in time";
+    case 504:
+      return "no worker became ready in time";
+    default:
+      return "that is not an answer to expect from an operator";
   }
 }
 

@@ -1,6 +1,7 @@
-// The part of a C++ runtime that header templates (vector, unordered_map, map, string, mutex, function…) and the few objects that they draw
-// from libstdc++.a refer to. Linked into each client library and hidden there, so that these libraries neither need libstdc++.so nor touch the
-// program's own, and need nothing newer than glibc 2.28. There are no exceptions in these libraries: what would throw says so and aborts.
+// The part of a C++ runtime that header templates (vector, unordered_map, map, string, mutex, function…) and the few objects that
+// they draw from libstdc++.a refer to. Linked into each client library and hidden there, so that these libraries neither need
+// libstdc++.so nor touch the program's own, and need nothing newer than glibc 2.28. There are no exceptions in these libraries:
+// what would throw says so and aborts.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static void die [[noreturn]] (const char* what) {
   abort();
 }
 
-// --- memory -----------------------------------------------------------------------------------------------------------------------------
+// --- memory
 static void* allocate(size_t n) {
   void* p = malloc(n ? n : 1);
   if (!p) die("out of memory");
@@ -25,7 +26,8 @@ static void* allocate(size_t n) {
 }
 static void* allocate_aligned(size_t n, std::align_val_t alignment) {
   void* p = nullptr;
-  if (posix_memalign(&p, size_t(alignment) < sizeof(void*) ? sizeof(void*) : size_t(alignment), n ? n : 1) != 0) die("out of memory");
+  if (posix_memalign(&p, size_t(alignment) < sizeof(void*) ? sizeof(void*) : size_t(alignment), n ? n : 1) != 0)
+    die("out of memory");
   return p;
 }
 void* operator new(size_t n) { return allocate(n); }
@@ -46,7 +48,7 @@ namespace std {
 const nothrow_t nothrow{};
 }
 
-// --- what library templates call instead of `throw` ---------------------------------------------------------------------------------------
+// --- what library templates call instead of `throw`
 namespace std {
 [[noreturn]] void terminate() noexcept { die("terminate"); }
 #define TF_DIES(function, ...) \
@@ -75,7 +77,7 @@ TF_DIES(__throw_system_error, int)
 }
 }  // namespace std
 
-// --- the C++ ABI --------------------------------------------------------------------------------------------------------------------------
+// --- the C++ ABI
 extern "C" {
 #define TF_DIES(function) \
   [[noreturn]] void function() { die(#function); }
@@ -92,7 +94,8 @@ TF_DIES(__cxa_call_terminate)
 TF_DIES(__cxa_throw_bad_array_new_length)
 TF_DIES(_Unwind_Resume)
 #undef TF_DIES
-// Asked when a foreign exception or a thread's cancellation unwinds through frames of ours: 8 = continue, there is nothing to clean up.
+// Asked when a foreign exception or a thread's cancellation unwinds through frames of ours: 8 = continue, there is nothing to
+// clean up.
 int __gxx_personality_v0() { return 8; }
 
 // Function-local statics. The guard's first byte is 1 once the object exists; 0x100: a thread is at it.
@@ -107,7 +110,7 @@ int __cxa_guard_acquire(uint64_t* guard) {
   }
 }
 void __cxa_guard_release(uint64_t* guard) {
-  word_of(guard).store(1, std::memory_order_release);   // pairs with the load in the compiled check and in __cxa_guard_acquire
+  word_of(guard).store(1, std::memory_order_release);  // pairs with the load in the compiled check and in __cxa_guard_acquire
   base::futex_wake(word_of(guard), 1 << 30);
 }
 void __cxa_guard_abort(uint64_t* guard) {
@@ -122,7 +125,9 @@ __attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
 
 // Real functions only since glibc 2.33; the kernel's struct is glibc's on 64-bit machines.
 #define TF_HIDDEN __attribute__((visibility("hidden")))
-TF_HIDDEN int fstatat(int fd, const char* path, struct stat* to, int flags) { return int(syscall(SYS_newfstatat, fd, path, to, flags)); }
+TF_HIDDEN int fstatat(int fd, const char* path, struct stat* to, int flags) {
+  return int(syscall(SYS_newfstatat, fd, path, to, flags));
+}
 TF_HIDDEN int fstat(int fd, struct stat* to) { return int(syscall(SYS_fstat, fd, to)); }
 TF_HIDDEN int stat(const char* path, struct stat* to) { return fstatat(AT_FDCWD, path, to, 0); }
 TF_HIDDEN int lstat(const char* path, struct stat* to) { return fstatat(AT_FDCWD, path, to, AT_SYMLINK_NOFOLLOW); }

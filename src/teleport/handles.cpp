@@ -1,3 +1,4 @@
+// The table behind teleport/handles.h: handle index -> the client's object.
 #include "teleport/handles.h"
 
 #include <atomic>

@@ -1,8 +1,9 @@
-// Included before everything else in each source of the client libraries (-include, see cmake/client_library.cmake), so that what is built on a
-// new system loads on glibc 2.28: functions that got a newer symbol version are tied to the first one, which every glibc still carries.
-// test/abi/check.py finds what is missing here. Not to be used at all in the client libraries, since an old glibc has no such thing:
-//   gettid close_range closefrom execveat getcpu getdents64 tgkill arc4random* mallinfo2 *_clockwait *_clocklock (std::condition_variable's
-//   wait_for and wait_until, std::timed_mutex), shm_open (librt there; open /dev/shm/NAME), res_*.
+// Included before everything else in each source of the client libraries (-include, see cmake/client_library.cmake), so that what
+// is built on a new system loads on glibc 2.28: functions that got a newer symbol version are tied to the first one, which every
+// glibc still carries. test/abi/check.py finds what is missing here. Not to be used at all in the client libraries, since an old
+// glibc has no such thing:
+//   gettid close_range closefrom execveat getcpu getdents64 tgkill arc4random* mallinfo2 *_clockwait *_clocklock
+//   (std::condition_variable's wait_for and wait_until, std::timed_mutex), shm_open (librt there; open /dev/shm/NAME), res_*.
 // fstat and its family are defined in cxx_runtime.cpp.
 #pragma once
 #include <features.h>
@@ -17,6 +18,7 @@
 #define __GLIBC_USE_C23_STRTOL 0
 #endif
 
+// clang-format off
 #if defined(__x86_64__)
 #define TF_FIRST_VERSION(function, version) __asm__(".symver " #function "," #function "@GLIBC_" version);
 #else

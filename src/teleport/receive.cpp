@@ -81,6 +81,7 @@ bool Session::read_message(uint64_t spin_ns) {
     case wire::Kind::async_error: {
       int none = 0;
       async_error_.compare_exchange_strong(none, m.result, std::memory_order_acq_rel);
+      if (m.op == wire::op::tfCallback) callback_ran();   // it never will
       base::log(base::Level::error, "call %llu (%s) failed with CUDA error %d", (unsigned long long)m.call, wire::op_name(m.op), m.result);
       return receiver_.skip(m.bytes);
     }

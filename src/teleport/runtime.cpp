@@ -12,7 +12,7 @@ bool start_thread(void* (*main)(void*), void* argument) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_sigmask(SIG_SETMASK, &all, &before);   // the thread inherits the mask
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits the mask
   pthread_t thread;
   int error = pthread_create(&thread, &attributes, main, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -3,7 +3,8 @@
 
 namespace teleport {
 
-// Runs main(argument) on a detached thread with every signal blocked: handlers stay with the program's own threads. False: no thread.
+// Runs main(argument) on a detached thread with every signal blocked: handlers stay with the program's own threads. False: no
+// thread.
 bool start_thread(void* (*main)(void*), void* argument);
 
 }  // namespace teleport

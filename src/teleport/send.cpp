@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "teleport/session.h"
+#include "wire/opcodes.h"
 
 namespace teleport {
 
@@ -57,6 +58,7 @@ void Call::finish(bool wants_reply) {
 }
 
 int Call::send() {
+  bool held = s_.callbacks_out_.load(std::memory_order_relaxed) && header()->op != wire::op::tfCallbackDone;
   finish(false);
   bool push = s_.queued_calls_ >= s_.max_queued_ || s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
   s_.queue_lock_.unlock();
@@ -64,7 +66,26 @@ int Call::send() {
   g_calls.fetch_add(1, std::memory_order_relaxed);
   if (push) s_.push();
   else if (s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
+  if (held) s_.hold_back();
   return s_.dead() ? kWorkerLost : 0;
+}
+
+static constexpr uint32_t kCallsBehindCallback = 400;   // the driver's launch queue holds about 1000
+
+void Session::hold_back() {
+  if (calls_behind_.fetch_add(1, std::memory_order_relaxed) < kCallsBehindCallback) return;
+  push();
+  while (!dead()) {
+    uint32_t seen = callback_ran_signal_.count();
+    if (callbacks_out_.load(std::memory_order_acquire) == 0) break;
+    callback_ran_signal_.wait(seen, 1000);
+  }
+  calls_behind_.store(0, std::memory_order_relaxed);
+}
+
+void Session::callback_ran() {
+  callbacks_out_.fetch_sub(1, std::memory_order_acq_rel);
+  callback_ran_signal_.signal_all();
 }
 
 int Call::wait(Reply* reply, bool cuda) {

@@ -71,6 +71,10 @@ class TF_API Session {
   // run(user) is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent.
   using CallbackRunner = void (*)(uint64_t number);
   void start_callbacks(CallbackRunner run);
+  // A callback is on its way to the worker (once for each) / has run. While one is out, only so many calls may queue behind it: the driver's own
+  // queue would fill up on the worker, with the word that the callback is done stuck behind it.
+  void callback_sent() { calls_behind_.store(0, std::memory_order_relaxed); callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
+  void callback_ran();
 
   // Answers of `cached` calls. The key is the op, the context and the encoded arguments.
   bool find_cached(uint16_t op, uint32_t context, const wire::Buffer& key, Reply* reply);
@@ -96,6 +100,7 @@ class TF_API Session {
   void pass_on_reading();                                 // receive_lock_ held
   void wake_listener();
   void die(const char* why);
+  void hold_back();
   static void* pump_main(void* self);
   static void* listener_main(void* self);
   static void* callback_main(void* self);
@@ -140,7 +145,9 @@ class TF_API Session {
   bool listener_started_ = false, callbacks_started_ = false;
   std::vector<uint64_t> callbacks_;
   CallbackRunner callback_runner_ = nullptr;
-  base::Signal listener_signal_, callback_signal_;
+  base::Signal listener_signal_, callback_signal_, callback_ran_signal_;
+  std::atomic<int> callbacks_out_{0};
+  std::atomic<uint32_t> calls_behind_{0};
 
   Lock cache_lock_;
   std::vector<CacheEntry*> cache_;

@@ -1,4 +1,5 @@
-// Counts how many calls went to the worker and how many of them waited for an answer. g_calls and g_waits are kept by the session.
+// Counts how many calls went to the worker and how many of them waited for an answer. g_calls and g_waits are kept by the
+// session.
 #include "teleport/statistics.h"
 
 #include <fcntl.h>
@@ -12,9 +13,9 @@
 
 namespace teleport {
 
-extern std::atomic<uint64_t> g_calls, g_waits;   // session.cpp
+extern std::atomic<uint64_t> g_calls, g_waits;  // session.cpp
 
-static pid_t g_started_in;   // a forked child inherits the hook but has made no calls
+static pid_t g_started_in;  // a forked child inherits the hook but has made no calls
 
 static void write_statistics() {
   const char* path = getenv("TF_STATISTICS");

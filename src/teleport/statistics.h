@@ -3,6 +3,6 @@
 
 namespace teleport {
 
-void start_statistics();   // once, when a session opens
+void start_statistics();  // once, when a session opens
 
 }  // namespace teleport

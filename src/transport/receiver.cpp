@@ -14,16 +14,17 @@ Receiver::Receiver(Connection& c) : c_(c), data_(static_cast<uint8_t*>(malloc(kB
 Receiver::~Receiver() { free(data_); }
 
 bool Receiver::fill(size_t n, uint64_t spin_ns, int timeout_ms, bool* timed_out) {
-  if (at_ == filled_) at_ = filled_ = 0;
+  const size_t phase = at_ % 8;   // a byte's place in the buffer and in the stream are the same modulo 8, so records stay aligned
+  if (at_ == filled_) at_ = filled_ = phase;
   if (at_ + n > capacity_) {
-    memmove(data_, data_ + at_, filled_ - at_);
-    filled_ -= at_;
-    at_ = 0;
-    if (n > capacity_) {
-      auto* p = static_cast<uint8_t*>(realloc(data_, n));
+    memmove(data_ + phase, data_ + at_, filled_ - at_);
+    filled_ -= at_ - phase;
+    at_ = phase;
+    if (at_ + n > capacity_) {
+      auto* p = static_cast<uint8_t*>(realloc(data_, at_ + n));
       if (!p) return false;
       data_ = p;
-      capacity_ = n;
+      capacity_ = at_ + n;
     }
   }
   while (filled_ - at_ < n) {
@@ -52,6 +53,8 @@ bool Receiver::read(void* to, size_t n) {
   size_t have = filled_ - at_ < n ? filled_ - at_ : n;
   memcpy(p, data_ + at_, have);
   at_ += have;
+  if (have == n) return true;
+  at_ = filled_ = (at_ + n - have) % 8;
   while (have < n) {
     long got = c_.receive(p + have, n - have);
     if (got <= 0) return false;

@@ -1,3 +1,4 @@
+// The encoding of every call (gen/test), and what the codec promises by itself.
 #include "wire/round_trip.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Data between the client and the device (tfWrite, tfRead) by way of staging blocks, and boxes within the device (tfCopyBox).
+// Data between the client and the device (tfWrite, tfRead) by way of staging blocks.
 #include <algorithm>
 
 #include "worker/handlers.h"
@@ -146,23 +146,6 @@ int tfRead(Session& s, Request& q, wire::tfRead::Args& a, wire::tfRead::Outs&) {
     offset += n;
     return rc;
   });
-}
-
-int tfCopyBox(Session& s, Request&, wire::tfCopyBox::Args& a, wire::tfCopyBox::Outs&) {
-  CUDA_MEMCPY3D c;
-  CUstream stream;
-  if (!a.copy || a.bytes != sizeof c) return CUDA_ERROR_INVALID_VALUE;
-  memcpy(&c, a.copy, sizeof c);
-  if (!s.real(a.srcArray, wire::kCUarray, &c.srcArray) || !s.real(a.dstArray, wire::kCUarray, &c.dstArray) || !s.real(a.hStream, wire::kCUstream, &stream))
-    return CUDA_ERROR_INVALID_HANDLE;
-  for (CUmemorytype* type : {&c.srcMemoryType, &c.dstMemoryType}) {
-    if (*type == CU_MEMORYTYPE_UNIFIED) *type = CU_MEMORYTYPE_DEVICE;
-    if (*type != CU_MEMORYTYPE_DEVICE && *type != CU_MEMORYTYPE_ARRAY) return CUDA_ERROR_INVALID_VALUE;
-  }
-  c.srcHost = nullptr;
-  c.dstHost = nullptr;
-  c.reserved0 = c.reserved1 = nullptr;
-  return call(s.driver.cuMemcpy3DAsync_v2, static_cast<const CUDA_MEMCPY3D*>(&c), stream);
 }
 
 }  // namespace worker::serve

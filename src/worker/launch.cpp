@@ -1,4 +1,4 @@
-// Kernel launches (tfLaunch) and the questions that take a launch configuration. This path is walked a thousand times for every token that a
+// Kernel launches (tfLaunch). This path is walked a thousand times for every token that a
 // language model makes: nothing here allocates or locks.
 #include "worker/handlers.h"
 
@@ -51,8 +51,8 @@ int tfLaunch(Session& s, Request&, wire::tfLaunch::Args& a, wire::tfLaunch::Outs
   KernelLayout* const* known = s.layouts.find(wire::handle_index(a.function));
   const KernelLayout* layout = known ? *known : nullptr;
   void* pointers[kMaxPointers];
-  size_t bytes = a.paramBytes;
   auto* params = const_cast<unsigned char*>(a.params);
+  size_t bytes = params ? a.paramBytes : 0;
   void* buffer[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, params, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
   void **kernel_params = nullptr, **extra = nullptr;
   if (layout && layout->offsets.size() <= kMaxPointers) {
@@ -79,19 +79,6 @@ int tfLaunch(Session& s, Request&, wire::tfLaunch::Args& a, wire::tfLaunch::Outs
   }
   const CUlaunchConfig config = config_of(a, stream, attributes);
   return call(s.driver.cuLaunchKernelEx, &config, f, kernel_params, extra);
-}
-
-int tfOccupancyClusters(Session& s, Request&, wire::tfOccupancyClusters::Args& a, wire::tfOccupancyClusters::Outs& o) {
-  CUfunction f;
-  if (!s.real(a.function, wire::kCUfunction, &f)) return CUDA_ERROR_INVALID_HANDLE;
-  Attributes attributes;
-  if (int rc = attributes.read(s, a.attributes, a.attributes ? a.attributeBytes : 0)) return rc;
-  const CUlaunchConfig config = config_of(a, nullptr, attributes);
-  int value = 0;
-  int rc = a.potential ? call(s.driver.cuOccupancyMaxPotentialClusterSize, &value, f, &config)
-                       : call(s.driver.cuOccupancyMaxActiveClusters, &value, f, &config);
-  if (!rc && o.value) *o.value = value;
-  return rc;
 }
 
 }  // namespace worker::serve

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "worker/handlers.h"
 
 namespace worker {
@@ -12,7 +11,7 @@ Modules::~Modules() {
   for (KernelLayout* l : dead_) delete l;
 }
 
-void Modules::loaded(Session&, uint64_t handle, std::vector<uint64_t> kernels) {
+void Modules::loaded(uint64_t handle, std::vector<uint64_t> kernels) {
   std::lock_guard lock(lock_);
   kernels_[handle] = std::move(kernels);
 }
@@ -46,24 +45,24 @@ struct FatbinWrapper {
   const void* const* prelinked = nullptr;   // NULL-terminated
 };
 
-// Images of one load in memory of their own, each followed by zeros: PTX text ends with one.
+// Images of one load in memory of their own, each followed by zeros: PTX text ends with one. Several are padded to 8 bytes each on the wire.
 class Images {
  public:
   ~Images() { for (void* p : data_) free(p); }
   // False: the bytes did not come, or are more than fits.
   bool read(Session& s, Request& q, const unsigned long long* sizes, size_t n) {
-    uint64_t left = q.bulk_left;
     for (size_t i = 0; i < n; i++) {
-      if (sizes[i] > left) return false;
-      left -= sizes[i];
+      if (sizes[i] > q.bulk_left) return false;
+      const size_t room = (sizes[i] + 127) / 64 * 64, padding = n > 1 ? (8 - sizes[i] % 8) % 8 : 0;
       void* p = nullptr;
-      if (posix_memalign(&p, 64, (sizes[i] + 127) / 64 * 64)) return false;
+      if (posix_memalign(&p, 64, room)) return false;
       data_.push_back(p);
-      if (!s.read_bulk(q, p, sizes[i])) return false;
-      memset(static_cast<uint8_t*>(p) + sizes[i], 0, (sizes[i] + 127) / 64 * 64 - sizes[i]);
+      if (!s.read_bulk(q, p, sizes[i] + padding)) return false;
+      memset(static_cast<uint8_t*>(p) + sizes[i], 0, room - sizes[i]);
     }
-    return left == 0;
+    return q.bulk_left == 0;
   }
+  bool several() const { return data_.size() > 1; }
   const void* to_load() {
     if (data_.size() == 1) return data_[0];
     prelinked_.assign(data_.begin() + 1, data_.end());
@@ -129,22 +128,22 @@ KernelLayout* learn_layout(Info info) {
   return layout.release();
 }
 
+// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32), offsets, sizes (arrays of u32); then the
+// information log and the error log (arrays of char).
 struct Listing {
-  wire::Buffer bytes;
+  wire::Buffer body;
+  wire::Writer w{body};
   std::vector<uint64_t> handles;
+  Listing() { w.put(uint32_t(0)); }
   template <class Info>
   void add(Session& s, unsigned kind, void* kernel, const char* name, Info info) {
     KernelLayout* layout = learn_layout(info);
     uint64_t handle = s.name(kind, kernel);
-    wire::Writer w(bytes);
     w.put(handle);
     w.put_string(name);
-    w.align();
     w.put(uint32_t(layout->offsets.size()));
     w.put_array(layout->offsets.data(), layout->offsets.size());
-    w.align();
     w.put_array(layout->sizes.data(), layout->sizes.size());
-    w.align();
     handles.push_back(handle);
     auto table = s.lock_table();
     KernelLayout** old = s.layouts.find(wire::handle_index(handle));
@@ -183,8 +182,6 @@ void list_module(Session& s, CUmodule module, Listing& list) {
 
 namespace serve {
 
-// Reply: kernel count (u32, padded to 8); per kernel, each piece padded to 8: handle (u64), name, number of parameters (u32), offsets, sizes
-// (arrays of u32); then the information log and the error log (arrays of char).
 int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   Images images;
   JitOptions jit(a.options, a.values, a.options && a.values ? a.numOptions : 0);
@@ -208,23 +205,21 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
     }
   } else {
     CUmodule loaded = nullptr;
-    rc = call(s.driver.cuModuleLoadDataEx, &loaded, images.to_load(), n, jit.options.data(), jit.values.data());
+    // Only this call takes the wrapper around several images for a module, and it takes no options.
+    if (images.several()) rc = call(s.driver.cuModuleLoadFatBinary, &loaded, images.to_load());
+    else rc = call(s.driver.cuModuleLoadDataEx, &loaded, images.to_load(), n, jit.options.data(), jit.values.data());
     if (!rc) {
       s.bind(handle, wire::kCUmodule, loaded);
       list_module(s, loaded, list);
     }
   }
-  wire::Buffer body;
-  wire::Writer w(body);
-  w.put(uint32_t(list.handles.size()));
-  w.align();
-  if (list.bytes.size()) memcpy(w.raw(list.bytes.size()), list.bytes.data(), list.bytes.size());
-  put_log(w, jit.info);
-  w.align();
-  put_log(w, jit.error);
-  w.align();
-  s.modules().loaded(s, handle, std::move(list.handles));
-  s.reply(q, rc, body);
+  const auto kernels = uint32_t(list.handles.size());
+  memcpy(list.body.data(), &kernels, sizeof kernels);
+  put_log(list.w, jit.info);
+  put_log(list.w, jit.error);
+  list.w.align();
+  s.modules().loaded(handle, std::move(list.handles));
+  s.reply(q, rc, list.body);
   return rc;
 }
 

@@ -14,7 +14,7 @@ struct KernelLayout;
 class Modules {
  public:
   ~Modules();
-  void loaded(Session& s, uint64_t handle, std::vector<uint64_t> kernels);
+  void loaded(uint64_t handle, std::vector<uint64_t> kernels);
   void unloaded(Session& s, uint64_t handle);   // forgets its kernels' numbers
 
  private:

@@ -1,4 +1,4 @@
-// The calls of api/cuda/stream.api that begin captures, and what is known of one under way. Every capture begins in relaxed mode: the other
+// The calls of api/cuda/stream.api that begin captures. Every capture begins in relaxed mode: the other
 // modes bind it to the thread that began it, and which of the session's threads runs a call is chance. Telling the program that a call is
 // unsafe during its capture is the client's.
 #include "worker/handlers.h"
@@ -29,33 +29,6 @@ int cuStreamBeginCaptureToGraph(Session& s, Request& q, wire::cuStreamBeginCaptu
     if (!s.real(a.dependencies[i], wire::kCUgraphNode, &nodes[i])) return CUDA_ERROR_INVALID_HANDLE;
   return call(s.driver.cuStreamBeginCaptureToGraph, stream, graph, a.dependencies ? nodes : nullptr, a.dependencyData, a.numDependencies,
               CU_STREAM_CAPTURE_MODE_RELAXED);
-}
-
-int tfCaptureInfo(Session& s, Request&, wire::tfCaptureInfo::Args& a, wire::tfCaptureInfo::Outs& o) {
-  CUstream stream;
-  if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  cuuint64_t id = 0;
-  CUgraph graph = nullptr;
-  const CUgraphNode* nodes = nullptr;
-  const CUgraphEdgeData* edges = nullptr;
-  size_t number = 0;
-  int rc = s.driver.cuStreamGetCaptureInfo_v3
-               ? call(s.driver.cuStreamGetCaptureInfo_v3, stream, &status, &id, &graph, &nodes, &edges, &number)
-               : call(s.driver.cuStreamGetCaptureInfo_v2, stream, &status, &id, &graph, &nodes, &number);
-  if (rc) return rc;
-  const size_t room = a.numDependencies ? *a.numDependencies : 0;
-  if (!nodes || status != CU_STREAM_CAPTURE_STATUS_ACTIVE) number = 0;
-  const size_t n = number < room ? number : room;
-  if (o.status) *o.status = status;
-  if (o.id) *o.id = id;
-  if (o.graph) *o.graph = s.name(wire::kCUgraph, graph);
-  if (o.numDependencies) *o.numDependencies = number;
-  for (size_t i = 0; o.dependencies && i < n; i++) o.dependencies[i] = s.name(wire::kCUgraphNode, nodes[i]);
-  if (o.edges && edges) memcpy(o.edges, edges, n * sizeof *edges);
-  if (o.dependencies) o.n_dependencies = n;
-  if (o.edges) o.n_edges = n;
-  return 0;
 }
 
 }  // namespace worker::serve

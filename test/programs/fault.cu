@@ -8,10 +8,15 @@ __global__ void answer(int* out) { *out = 42; }
 
 static bool fault() {
   poke<<<1, 1>>>((int*)16);
-  bool right = cudaDeviceSynchronize() == cudaErrorIllegalAddress;
   int* memory = nullptr;
-  right &= cudaMalloc(&memory, 64) == cudaErrorIllegalAddress;
-  return right && cudaGetLastError() == cudaErrorIllegalAddress;
+  const cudaError_t answers[] = {cudaDeviceSynchronize(), cudaMalloc(&memory, 64), cudaDeviceSynchronize(), cudaGetLastError()};
+  bool right = true;
+  for (cudaError_t answer : answers) {
+    right &= answer == cudaErrorIllegalAddress;
+    printf("after the fault: %s\n", cudaGetErrorName(answer));
+  }
+  fflush(stdout);
+  return right;
 }
 
 int main() {

@@ -2,6 +2,7 @@
 #include "abi/nvml_abi.h"
 
 extern "C" __attribute__((visibility("default"))) const char* nvmlErrorString(nvmlReturn_t result) {
+  // clang-format off
   switch (result) {
     case NVML_SUCCESS: return "Success";
     case NVML_ERROR_UNINITIALIZED: return "Uninitialized";
@@ -36,5 +37,6 @@ extern "C" __attribute__((visibility("default"))) const char* nvmlErrorString(nv
     case NVML_ERROR_RESET_TYPE_NOT_SUPPORTED: return "Reset type not supported";
     case NVML_ERROR_UNKNOWN: return "Unknown Error";
   }
+  // clang-format on
   return "Unknown Error";
 }

@@ -34,8 +34,18 @@ GraphNode* Graph::add(Work work, std::vector<GraphNode*> before) {
   return node.get();
 }
 
+void Graph::end() {
+  for (auto& n : nodes) {
+    softgpu::api::nodes().take(n->handle);
+    if (auto* child = std::get_if<ChildWork>(&n->work)) {
+      graphs().take(child->graph->handle);
+      child->graph->end();
+    }
+  }
+}
+
 Graph::~Graph() {
-  for (auto& n : nodes) softgpu::api::nodes().take(n->handle);
+  end();
   for (auto& [address, context] : owned_memory) {
     Allocation a;
     if (context->alive && take_allocation(address, &a, [](const Allocation& x) { return x.kind == MemoryKind::pool; })) release_bytes(a);
@@ -171,7 +181,11 @@ CUresult cuGraphCreate(CUgraph* phGraph, unsigned int flags) {
 
 CUresult cuGraphDestroy(CUgraph hGraph) {
   TRY(initialized());
-  return graphs().take(hGraph) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  GraphRef graph = graphs().take(hGraph);
+  REQUIRE(graph);
+  std::lock_guard lock(capture_lock());
+  graph->end();
+  return CUDA_SUCCESS;
 }
 
 CUresult cuGraphClone(CUgraph* phGraphClone, CUgraph originalGraph) {
@@ -228,8 +242,16 @@ CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
   if (!exec) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   TRY(find_stream(hStream, context, &stream));
-  CUresult result;
-  if (is_capturing(stream) && captured(stream, ChildWork{exec->graph}, &result)) return result;
+  if (is_capturing(stream)) {
+    ChildWork child;
+    {
+      std::lock_guard lock(capture_lock());
+      std::map<const GraphNode*, GraphNode*> twins;
+      child.graph = clone(*exec->graph, &twins);
+    }
+    CUresult result;
+    if (captured(stream, std::move(child), &result)) return result;
+  }
   TRY(refuse_implicit(stream));
   return launch_graph(exec, stream);
 }

@@ -25,6 +25,7 @@ struct Graph : std::enable_shared_from_this<Graph> {
   std::vector<std::shared_ptr<GraphNode>> nodes;   // in order of creation
   GraphNode* add(Work work, std::vector<GraphNode*> before);
   std::vector<std::pair<uint64_t, ContextRef>> owned_memory;   // allocated by captured cuMemAllocAsync; freed with the graph
+  void end();                                      // its nodes' handles are dead from here on; executable copies may go on
   ~Graph();
 };
 using GraphRef = std::shared_ptr<Graph>;

@@ -52,7 +52,6 @@ CUresult child_of(CUgraph h, ChildWork* out) {
   std::lock_guard lock(capture_lock());
   std::map<const GraphNode*, GraphNode*> twins;
   out->graph = clone(*child, &twins);
-  graphs().add(out->graph);          // cuGraphChildGraphNodeGetGraph names it
   return CUDA_SUCCESS;
 }
 
@@ -317,6 +316,7 @@ CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode hNode, CUgraph* phGraph) {
   std::lock_guard lock(capture_lock());
   ChildWork* c = work_in<ChildWork>(hNode);
   REQUIRE(c);
+  if (!c->graph->handle) graphs().add(c->graph);     // few programs ask
   *phGraph = c->graph->handle;
   return CUDA_SUCCESS;
 }

@@ -13,7 +13,7 @@ struct Row {
   void* symbol;
 };
 const Row kRows[] = {
-#include "client/proc_table.inc"
+#include "abi/proc_table.inc"
 };
 
 }  // namespace

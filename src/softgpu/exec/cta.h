@@ -38,6 +38,7 @@ struct Frame {
 };
 
 struct WarpState : Warp {
+  const Memory* memory = nullptr;
   uint32_t number = 0, live = 0;        // live: lanes that have not exited
   bool force = false;                   // run a warp-synchronous instruction with the lanes that are there
   uint32_t prefer = kNoLimit;           // pc of the group whose turn it is
@@ -59,12 +60,13 @@ class Cta {
  public:
   explicit Cta(LaunchState& launch);
   void start(uint64_t index);
+  void bind(bool (*find)(Warp&, uint64_t, Site*)) { for (auto& w : warps_) w->find = find; }
   enum Status { Done, Paused, Failed };
   Status run(Worker& worker);          // until it ends, fails or its time is over
 
  private:
   friend struct Builtins;
-  enum WarpStatus { Ended, Yielded, Blocked, Fault };
+  enum WarpStatus { Ended, Yielded, Waiting, Blocked, Fault };   // Waiting at a barrier after some progress; Blocked: without
   WarpStatus run_warp(WarpState& w);
   void fill_specials(WarpState& w, const Function& f, uint8_t* regs, uint64_t base, bool all);
   bool call(WarpState& w, const Insn& in, const Function& f, uint32_t mask);
@@ -107,6 +109,7 @@ struct LaunchState {
   void print(const char* text, size_t n);
   bool stopped() const { return failed.load(std::memory_order_relaxed) || (launch.stop && launch.stop->load(std::memory_order_relaxed)); }
   Outcome outcome;               // of the first failure
+  bool closed = false;           // the caller is leaving: helpers that come late go away
   struct Shared;                 // queue and locks, in launch.cpp
   std::unique_ptr<Shared> shared;
   LaunchState();

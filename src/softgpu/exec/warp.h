@@ -22,7 +22,7 @@ struct Warp {
   const uint8_t* params = nullptr;
   uint32_t param_bytes = 0;
   bool (*find)(Warp&, uint64_t address, Site* out) = nullptr;   // the live range of global memory that holds address
-  void* print = nullptr;
+  void* worker = nullptr;        // for find
   int fault = 0;                 // CUresult; the fields below say where
   uint32_t fault_lane = 0;
   uint64_t fault_address = 0;

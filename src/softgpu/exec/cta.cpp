@@ -1,0 +1,255 @@
+// Set-up of a block, its special registers, calls, exits and barriers. One thread at a time (see cta.h).
+#include "softgpu/exec/cta.h"
+
+#include <bit>
+#include <cstdio>
+#include <cstring>
+
+#include "softgpu/exec/builtins.h"
+
+namespace softgpu {
+namespace {
+
+std::unique_ptr<uint8_t[]> aligned_bytes(size_t n) { return std::make_unique<uint8_t[]>(n + 256); }
+uint8_t* align(uint8_t* p) { return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(p) + 255) & ~uintptr_t{255}); }
+
+}  // namespace
+
+Cta::Cta(LaunchState& launch) : launch_(launch) {
+  const Launch& l = launch.launch;
+  const Kernel& k = *launch.kernel;
+  threads_ = l.block[0] * l.block[1] * l.block[2];
+  uint32_t shared_bytes = k.shared_bytes + l.dynamic_shared_bytes;
+  if (l.dynamic_shared_bytes) shared_bytes = (k.shared_bytes + k.shared_align - 1) / k.shared_align * k.shared_align + l.dynamic_shared_bytes;
+  shared_ = std::make_unique<uint8_t[]>(shared_bytes + 1024);
+  uint8_t* shared = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(shared_.get()) + 1023) & ~uintptr_t{1023});
+  uint64_t local = (k.local_bytes + 15) / 16 * 16;
+  uint32_t warps = (threads_ + 31) / 32;
+  if (local) local_ = std::make_unique<uint8_t[]>(local * 32 * warps + 64);
+  uint8_t* local_base = nullptr;
+  if (local_) local_base = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(local_.get()) + 63) & ~uintptr_t{63});
+  for (uint32_t i = 0; i < warps; i++) {
+    auto w = std::make_unique<WarpState>();
+    w->number = i;
+    w->memory = launch.memory;
+    w->shared = shared;
+    w->shared_bytes = shared_bytes;
+    w->local = local ? local_base + local * 32 * i : nullptr;
+    w->local_bytes = local;
+    w->params = launch.params.data();
+    w->param_bytes = static_cast<uint32_t>(launch.params.size());
+    w->frames.push_back(std::make_unique<Frame>());
+    uint32_t bytes = k.function->register_bytes;
+    w->files.push_back(aligned_bytes(bytes));
+    w->file_bytes.push_back(bytes);
+    Frame& f = *w->frames[0];
+    f.function = k.function;
+    f.regs = align(w->files[0].get());
+    std::memset(f.regs, 0, bytes);
+    if (!k.function->constants.empty()) std::memcpy(f.regs, k.function->constants.data(), k.function->constants.size());
+    warps_.push_back(std::move(w));
+  }
+}
+
+void Cta::start(uint64_t index) {
+  const Launch& l = launch_.launch;
+  id_[0] = static_cast<uint32_t>(index % l.grid[0]);
+  id_[1] = static_cast<uint32_t>(index / l.grid[0] % l.grid[1]);
+  id_[2] = static_cast<uint32_t>(index / l.grid[0] / l.grid[1]);
+  live_ = threads_;
+  for (Barrier& b : barriers_) b = Barrier{};
+  for (auto& wp : warps_) {
+    WarpState& w = *wp;
+    uint32_t rest = threads_ - w.number * 32;
+    w.live = rest >= 32 ? ~0u : (1u << rest) - 1;
+    w.depth = 1;
+    w.carry = 0;
+    w.fault = 0;
+    w.force = false;
+    w.prefer = kNoLimit;
+    Frame& f = *w.frames[0];
+    f.count = 1;
+    f.groups[0] = Group{0, w.live, Group::Run, 0, nullptr};
+    fill_specials(w, *f.function, f.regs, 0, !specials_ready_);
+    activate(w);
+  }
+  specials_ready_ = true;
+}
+
+// all: everything; otherwise only what differs from block to block.
+void Cta::fill_specials(WarpState& w, const Function& fn, uint8_t* regs, uint64_t base, bool all) {
+  const Launch& l = launch_.launch;
+  for (const SpecialSlot& s : fn.specials) {
+    if (!all && (s.what < Special::CtaidX || s.what > Special::CtaidZ)) continue;
+    uint32_t* d = reinterpret_cast<uint32_t*>(regs + s.offset);
+    auto same = [&](uint32_t v) { for (int i = 0; i < 32; i++) d[i] = v; };
+    auto wide = [&](uint64_t v) { for (int i = 0; i < 32; i++) std::memcpy(d + 2 * i, &v, 8); };
+    switch (s.what) {
+      case Special::TidX: for (uint32_t i = 0; i < 32; i++) d[i] = (w.number * 32 + i) % l.block[0]; break;
+      case Special::TidY: for (uint32_t i = 0; i < 32; i++) d[i] = (w.number * 32 + i) / l.block[0] % l.block[1]; break;
+      case Special::TidZ: for (uint32_t i = 0; i < 32; i++) d[i] = (w.number * 32 + i) / l.block[0] / l.block[1]; break;
+      case Special::NtidX: same(l.block[0]); break;
+      case Special::NtidY: same(l.block[1]); break;
+      case Special::NtidZ: same(l.block[2]); break;
+      case Special::CtaidX: same(id_[0]); break;
+      case Special::CtaidY: same(id_[1]); break;
+      case Special::CtaidZ: same(id_[2]); break;
+      case Special::NctaidX: same(l.grid[0]); break;
+      case Special::NctaidY: same(l.grid[1]); break;
+      case Special::NctaidZ: same(l.grid[2]); break;
+      case Special::Laneid: for (uint32_t i = 0; i < 32; i++) d[i] = i; break;
+      case Special::Warpid: same(w.number); break;
+      case Special::Nwarpid: same(64); break;
+      case Special::Smid: same(0); break;
+      case Special::Nsmid: same(1); break;
+      case Special::LanemaskEq: for (uint32_t i = 0; i < 32; i++) d[i] = 1u << i; break;
+      case Special::LanemaskLe: for (uint32_t i = 0; i < 32; i++) d[i] = (2u << i) - 1; break;
+      case Special::LanemaskLt: for (uint32_t i = 0; i < 32; i++) d[i] = (1u << i) - 1; break;
+      case Special::LanemaskGe: for (uint32_t i = 0; i < 32; i++) d[i] = ~0u << i; break;
+      case Special::LanemaskGt: for (uint32_t i = 0; i < 32; i++) d[i] = ~((2u << i) - 1); break;
+      case Special::Envreg1: same(static_cast<uint32_t>(launch_.workspace >> 32)); break;
+      case Special::Envreg2: same(static_cast<uint32_t>(launch_.workspace)); break;
+      case Special::DynamicSharedBytes: same(l.dynamic_shared_bytes); break;
+      case Special::TotalSharedBytes: same(w.shared_bytes); break;
+      case Special::One: same(1); break;
+      case Special::DynamicShared: same((launch_.kernel->shared_bytes + launch_.kernel->shared_align - 1) / launch_.kernel->shared_align * launch_.kernel->shared_align); break;
+      case Special::FrameBase: wide(base); break;
+      case Special::ParamBase: wide(reinterpret_cast<uint64_t>(launch_.params.data())); break;
+      case Special::Gridid: case Special::Zero: case Special::Count: same(0); break;
+    }
+  }
+}
+
+void Cta::activate(WarpState& w) {
+  Frame& f = *w.frames[w.depth - 1];
+  w.regs = f.regs;
+  w.extra = f.function->extra.data();
+}
+
+// A call of f by the lanes in mask; false: it failed (w.fault).
+bool Cta::call(WarpState& w, const Insn& in, const Function& f, uint32_t mask) {
+  const Frame& caller = *w.frames[w.depth - 1];
+  uint64_t base = (caller.base + caller.function->frame_bytes + 15) / 16 * 16;
+  if (base + f.frame_bytes > w.local_bytes || w.depth >= kMostFrames) {
+    w.fault = 719;
+    w.fault_lane = static_cast<uint32_t>(std::countr_zero(mask));
+    w.fault_address = 0;
+    w.fault_text = "calls nested too deeply for the thread's stack";
+    return false;
+  }
+  if (w.depth == w.frames.size()) {
+    w.frames.push_back(std::make_unique<Frame>());
+    w.files.push_back(nullptr);
+    w.file_bytes.push_back(0);
+  }
+  Frame& frame = *w.frames[w.depth];
+  if (w.file_bytes[w.depth] < f.register_bytes || !w.files[w.depth]) {
+    w.files[w.depth] = aligned_bytes(f.register_bytes);
+    w.file_bytes[w.depth] = f.register_bytes;
+  }
+  frame.function = &f;
+  frame.regs = align(w.files[w.depth].get());
+  frame.base = base;
+  frame.call = &in;
+  frame.count = 1;
+  frame.groups[0] = Group{0, mask, Group::Run, 0, nullptr};
+  if (!f.constants.empty()) std::memcpy(frame.regs, f.constants.data(), f.constants.size());
+  fill_specials(w, f, frame.regs, base, true);
+  const uint32_t* x = &caller.function->extra[in.extra];
+  for (uint32_t a = 0; a < x[1]; a++) {
+    const CallArg& arg = caller.function->args[x[0] + a];
+    if (arg.callee + uint64_t{arg.bytes} > f.frame_bytes) continue;   // a prototype that does not fit the function
+    for (uint32_t m = mask; m; m &= m - 1) {
+      uint8_t* lane = w.local + static_cast<uint64_t>(std::countr_zero(m)) * w.local_bytes;
+      std::memcpy(lane + base + arg.callee, lane + caller.base + arg.caller, arg.bytes);
+    }
+  }
+  w.depth++;
+  activate(w);
+  return true;
+}
+
+// ret of the lanes in mask: results back to the caller's variables.
+void Cta::leave(WarpState& w, const Frame& f, uint32_t mask) {
+  const Frame& caller = *w.frames[w.depth - 2];
+  const uint32_t* x = &caller.function->extra[f.call->extra];
+  for (uint32_t a = 0; a < x[2]; a++) {
+    const CallArg& arg = caller.function->args[x[0] + x[1] + a];
+    if (arg.callee + uint64_t{arg.bytes} > f.function->frame_bytes) continue;
+    for (uint32_t m = mask; m; m &= m - 1) {
+      uint8_t* lane = w.local + static_cast<uint64_t>(std::countr_zero(m)) * w.local_bytes;
+      std::memcpy(lane + caller.base + arg.caller, lane + f.base + arg.callee, arg.bytes);
+    }
+  }
+}
+
+void Cta::pop(WarpState& w) {
+  w.depth--;
+  activate(w);
+}
+
+void Cta::exit_lanes(WarpState& w, uint32_t mask) {
+  w.live &= ~mask;
+  live_ -= static_cast<uint32_t>(std::popcount(mask));
+  for (uint32_t d = 0; d < w.depth; d++) {
+    Frame& f = *w.frames[d];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f.count; i++) {
+      f.groups[i].mask &= ~mask;
+      if (f.groups[i].mask) f.groups[kept++] = f.groups[i];
+    }
+    f.count = kept;
+  }
+  for (uint32_t id = 0; id < 16; id++)
+    if (barriers_[id].arrived) release_if_complete(id);
+}
+
+// Lanes in mask reach a barrier; they are a group of their own whose pc is already behind it.
+void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask, bool) {
+  auto word = [&](uint32_t r) { return r == kNoReg ? 0 : reinterpret_cast<const uint32_t*>(f.regs + r)[std::countr_zero(mask)]; };
+  Barrier& b = barriers_[word(in.r[1]) & 15];
+  uint32_t lanes = static_cast<uint32_t>(std::popcount(mask));
+  b.wanted = word(in.r[2]);
+  b.arrived += b.wanted && mask == w.live ? 32 : lanes;   // a counted barrier counts whole warps
+  if (in.r[3] != kNoReg) {
+    uint32_t p = *reinterpret_cast<const uint32_t*>(f.regs + in.r[3]) & mask;
+    b.count += static_cast<uint32_t>(std::popcount(p));
+    b.all &= p == mask;
+    b.any |= p != 0;
+  }
+}
+
+void Cta::release_if_complete(uint32_t id) {
+  Barrier& b = barriers_[id];
+  if (b.arrived < (b.wanted ? b.wanted : live_)) return;
+  for (auto& wp : warps_) {
+    if (!wp->live) continue;
+    Frame& f = *wp->frames[wp->depth - 1];
+    for (uint32_t i = 0; i < f.count; i++) {
+      Group& g = f.groups[i];
+      if (g.wait != Group::AtBarrier || g.barrier != id) continue;
+      g.wait = Group::Run;
+      if (g.insn->sub == 2) {
+        for (uint32_t m = g.mask; m; m &= m - 1) reinterpret_cast<uint32_t*>(f.regs + g.insn->r[0])[std::countr_zero(m)] = b.count;
+      } else if (g.insn->sub >= 3) {
+        uint32_t& p = *reinterpret_cast<uint32_t*>(f.regs + g.insn->r[0]);
+        p = (p & ~g.mask) | ((g.insn->sub == 3 ? b.all : b.any) ? g.mask : 0);
+      }
+    }
+  }
+  b = Barrier{};
+}
+
+void Cta::report(const WarpState& w, const Insn& in, const Function& f) {
+  const Launch& l = launch_.launch;
+  uint32_t t = w.number * 32 + w.fault_lane;
+  char text[600];
+  char address[48] = "";
+  if (w.fault == 700 || w.fault == 716) std::snprintf(address, sizeof address, " at address 0x%llx", static_cast<unsigned long long>(w.fault_address));
+  std::snprintf(text, sizeof text, "kernel %s%s%s, PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): %s%s", launch_.kernel->info->name.c_str(),
+                f.entry ? "" : " in ", f.entry ? "" : f.name.c_str(), in.line, id_[0], id_[1], id_[2], t % l.block[0], t / l.block[0] % l.block[1],
+                t / l.block[0] / l.block[1], w.fault_text ? w.fault_text : "failed", address);
+  launch_.fail(w.fault, text);
+}
+
+}  // namespace softgpu

@@ -1,0 +1,173 @@
+// Loading, what the reply lists, launching with what was listed; answers sent ahead.
+#include <algorithm>
+
+#include "worker/session_fake.h"
+
+namespace worker {
+
+namespace {
+struct Launched { CUfunction f; unsigned grid; int a; long long b; bool extra; size_t bytes; };
+Launched g_launched;
+std::string g_image;
+CUresult launch(CUfunction f, unsigned gx, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void** params, void** extra) {
+  g_launched = {f, gx, 0, 0, extra != nullptr, 0};
+  if (params) {
+    memcpy(&g_launched.a, params[0], 4);
+    memcpy(&g_launched.b, params[1], 8);
+  }
+  if (extra) g_launched.bytes = *static_cast<size_t*>(extra[3]);
+  return CUDA_SUCCESS;
+}
+CUkernel const kKernel = reinterpret_cast<CUkernel>(0x9990);
+}  // namespace
+
+class Launch : public SessionTest {
+ protected:
+  void SetUp() override {
+    SessionTest::SetUp();
+    driver.cuLaunchKernel = launch;
+    driver.cuLibraryLoadData = [](CUlibrary* l, const void* image, CUjit_option*, void**, unsigned n, CUlibraryOption*, void**, unsigned) {
+      g_image = std::string(static_cast<const char*>(image)) + " " + std::to_string(n);
+      *l = reinterpret_cast<CUlibrary>(0x8880);
+      return CUDA_SUCCESS;
+    };
+    driver.cuLibraryUnload = [](CUlibrary) { return CUDA_SUCCESS; };
+    driver.cuLibraryGetKernelCount = [](unsigned* n, CUlibrary) { *n = 1; return CUDA_SUCCESS; };
+    driver.cuLibraryEnumerateKernels = [](CUkernel* k, unsigned, CUlibrary) { *k = kKernel; return CUDA_SUCCESS; };
+    driver.cuKernelGetName = [](const char** name, CUkernel) { *name = "add"; return CUDA_SUCCESS; };
+    driver.cuKernelGetParamInfo = [](CUkernel, size_t i, size_t* offset, size_t* size) {
+      *offset = i ? 8 : 0;
+      *size = i ? 8 : 4;
+      return i < 2 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    };
+    greet();
+  }
+  // The kernel's number.
+  uint64_t load() {
+    std::string image = "an image";
+    unsigned long long size = image.size();
+    unsigned options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, CU_JIT_GLOBAL_SYMBOL_ADDRESSES, CU_JIT_OPTIMIZATION_LEVEL};
+    unsigned long long values[] = {0xdead0000, 100, 0xdead0000, 3};
+    wire::tfLoad::Args a;
+    a.handle = library;
+    a.library = 1;
+    a.images = 1;
+    a.sizes = &size;
+    a.numOptions = 4;
+    a.options = options;
+    a.values = values;
+    auto m = client->wait(wire::op::tfLoad, a, image);
+    EXPECT_EQ(0, m.header.result);
+    auto r = m.reader();
+    EXPECT_EQ(1u, r.get<uint32_t>());
+    uint64_t kernel = r.get<uint64_t>();
+    EXPECT_STREQ("add", r.get_string());
+    EXPECT_EQ(2u, r.get<uint32_t>());
+    size_t n;
+    const uint32_t* offsets = r.get_array<uint32_t>(&n);
+    EXPECT_EQ(2u, n);
+    EXPECT_EQ(8u, offsets[1]);
+    const uint32_t* sizes = r.get_array<uint32_t>(&n);
+    EXPECT_EQ(4u, sizes[0]);
+    size_t logs[2];
+    r.get_array<char>(&logs[0]);
+    r.get_array<char>(&logs[1]);
+    EXPECT_EQ(0u, logs[0]);
+    EXPECT_EQ(1u, logs[1]) << "an empty text of the log that was asked for";
+    EXPECT_TRUE(r.at_end());
+    return kernel;
+  }
+  void launch_it(uint64_t kernel, const std::string& params) {
+    wire::tfLaunch::Args a;
+    a.function = kernel;
+    a.gridDimX = 17;
+    a.paramBytes = unsigned(params.size());
+    a.params = reinterpret_cast<const unsigned char*>(params.data());
+    client->call(wire::op::tfLaunch, a);
+  }
+  const uint64_t library = fake_handle(wire::kCUlibrary, 70);
+};
+
+TEST_F(Launch, ParametersArriveWhereTheKernelWantsThem) {
+  uint64_t kernel = load();
+  EXPECT_EQ("an image 3", g_image) << "the buffer and its size, and the level";
+  EXPECT_TRUE(wire::is_handle(kernel, wire::kCUkernel));
+  std::string params(16, 0);
+  int a = 5;
+  long long b = 1ll << 40;
+  memcpy(params.data(), &a, 4);
+  memcpy(params.data() + 8, &b, 8);
+  launch_it(kernel, params);
+  EXPECT_EQ(0, synchronize());
+  EXPECT_TRUE(client->others.empty());
+  EXPECT_EQ(reinterpret_cast<CUfunction>(kKernel), g_launched.f);
+  EXPECT_EQ(17u, g_launched.grid);
+  EXPECT_EQ(a, g_launched.a);
+  EXPECT_EQ(b, g_launched.b);
+  EXPECT_FALSE(g_launched.extra);
+  launch_it(kernel, params.substr(0, 8));   // fewer than the kernel has
+  EXPECT_EQ(0, synchronize());
+  ASSERT_EQ(1u, client->others.size());
+  EXPECT_EQ(CUDA_ERROR_INVALID_VALUE, client->others[0].header.result);
+}
+
+TEST_F(Launch, UnknownLayoutGoesByBuffer) {
+  uint64_t function = fake_handle(wire::kCUfunction, 71);
+  driver.cuModuleGetFunction = [](CUfunction* f, CUmodule, const char*) { *f = reinterpret_cast<CUfunction>(0x7770); return CUDA_SUCCESS; };
+  wire::cuModuleGetFunction::Args a;
+  a.hfunc = function;
+  a.name = "f";
+  EXPECT_EQ(0, client->wait(wire::op::cuModuleGetFunction, a).header.result);
+  launch_it(function, "twelve bytes");
+  EXPECT_EQ(0, synchronize());
+  EXPECT_TRUE(g_launched.extra);
+  EXPECT_EQ(12u, g_launched.bytes);
+}
+
+TEST_F(Launch, UnloadedKernelsAreGone) {
+  uint64_t kernel = load();
+  wire::tfUnload::Args a;
+  a.handle = library;
+  client->call(wire::op::tfUnload, a);
+  launch_it(kernel, std::string(16, 0));
+  EXPECT_EQ(0, synchronize());
+  ASSERT_EQ(1u, client->others.size());
+  EXPECT_EQ(CUDA_ERROR_INVALID_HANDLE, client->others[0].header.result);
+  EXPECT_NE(kernel, load()) << "numbers are not used again";
+}
+
+TEST_F(Launch, PrefetchAnswersAsTheCallsWould) {
+  driver.cuDeviceGetCount = [](int* n) { *n = 1; return CUDA_SUCCESS; };
+  driver.cuDeviceGet = [](CUdevice* d, int) { *d = 0; return CUDA_SUCCESS; };
+  driver.cuDeviceGetAttribute = [](int* v, CUdevice_attribute a, CUdevice) { *v = 1000 + a; return CUDA_SUCCESS; };
+  driver.cuDeviceGetName = [](char* name, int, CUdevice) { strcpy(name, "Fake"); return CUDA_SUCCESS; };
+  auto m = client->wait(wire::op::tfPrefetch, wire::tfPrefetch::Args{});
+  auto r = m.reader();
+  struct Entry { uint16_t op, zero; uint32_t context, key_bytes; int32_t result; uint32_t body_bytes, zero2; };
+  std::map<std::pair<int, std::string>, std::string> answers;
+  while (r.left() >= sizeof(Entry)) {
+    Entry e = r.get<Entry>();
+    ASSERT_EQ(0u, e.key_bytes % 8 + e.body_bytes % 8);
+    std::string key(reinterpret_cast<const char*>(r.raw(e.key_bytes)), e.key_bytes);
+    answers[{e.op, key}] = std::string(reinterpret_cast<const char*>(r.raw(e.body_bytes)), e.body_bytes);
+  }
+  ASSERT_TRUE(r.ok());
+  for (auto [attribute, value] : {std::pair{CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 1000 + CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT},
+                                  std::pair{CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 0}}) {
+    wire::cuDeviceGetAttribute::Args a;
+    a.want_pi = true;
+    a.attrib = attribute;
+    auto asked = client->wait(wire::op::cuDeviceGetAttribute, a);
+    std::string bytes = FakeClient::bytes_of(wire::op::cuDeviceGetAttribute, a, 0, 0).substr(sizeof(wire::CallHeader));
+    EXPECT_EQ(std::string(reinterpret_cast<char*>(asked.body.data()), asked.header.bytes), (answers[{wire::op::cuDeviceGetAttribute, bytes}]));
+    wire::cuDeviceGetAttribute::Outs o;
+    int got = -1;
+    o.pi = &got;
+    o.n_pi = 1;
+    auto reader = asked.reader();
+    ASSERT_TRUE(o.get(reader, true));
+    EXPECT_EQ(value, got);
+  }
+}
+
+}  // namespace worker
