@@ -62,6 +62,9 @@ def handler(api, c):
         blocks = "s.let_others_lead(q); " if c.words["blocks"] else ""
         b.append(f"  if (!rc && !s.driver.{c.name}) rc = {missing};")
         b.append(f"  if (!rc) {{ {blocks}rc = int(s.driver.{c.name}({', '.join(call)})); }}")
+        function = next((s.name for s in slots if s.kind == "handle" and s.type == "CUfunction"), None)
+        if function:   # listed when its module was loaded (tfLoad), which leaves it to be read in when first asked for
+            b.append(f"  if (rc == CUDA_ERROR_FUNCTION_NOT_LOADED && s.load_function(h_{function})) rc = int(s.driver.{c.name}({', '.join(call)}));")
         if after:
             b.append("  if (!rc) { " + " ".join(after) + " }")
     b += ["  s.answer(q, rc, o);", "}"]

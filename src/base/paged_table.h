@@ -15,8 +15,7 @@ class PagedTable {
   PagedTable() = default;
   ~PagedTable() {
     if (!top_) return;
-    for (uint32_t i = 0; i < kPages; i++)
-      if (i <= highest_) free(top_[i].load(std::memory_order_relaxed));
+    for (uint32_t i = 0; i <= highest_; i++) free(top_[i].load(std::memory_order_relaxed));
     munmap(top_, kPages * sizeof *top_);
   }
   PagedTable(const PagedTable&) = delete;

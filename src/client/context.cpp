@@ -151,7 +151,6 @@ EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   if (dev < 0 || dev >= device_count()) return CUDA_ERROR_INVALID_DEVICE;
   g_lock.lock();
   CUresult rc = end_primary(g_primary[dev], remote::cuDevicePrimaryCtxReset_v2);
-  g_primary[dev].retained = 0;
   g_lock.unlock();
   return rc;
 }

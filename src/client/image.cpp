@@ -45,13 +45,17 @@ uint64_t plain_bytes(const void* image) {
 }
 }  // namespace
 
-bool image_parts(const void* image, std::vector<ImagePart>* parts) {
-  parts->clear();
+bool is_wrapper(const void* image) {
   uint32_t magic;
   memcpy(&magic, image, sizeof magic);
+  return magic == kWrapper;
+}
+
+bool image_parts(const void* image, std::vector<ImagePart>* parts) {
+  parts->clear();
   const void* first = image;
   const void* const* more = nullptr;
-  if (magic == kWrapper) {
+  if (is_wrapper(image)) {
     Wrapper w;
     memcpy(&w, image, sizeof w);
     first = w.data;

@@ -61,7 +61,19 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
   }
   teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
   a.put(call.in());
-  return CUresult(call.send());
+  // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once.
+  uint32_t threads = c.blockDimX * c.blockDimY * c.blockDimZ, blocks = cooperative ? c.gridDimX * c.gridDimY * c.gridDimZ : 0;
+  auto within = [](std::atomic<uint32_t>& good, uint32_t v) { return v <= good.load(std::memory_order_relaxed); };
+  if (within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes) && within(k->good_cooperative, blocks)) return CUresult(call.send());
+  teleport::Reply reply;
+  CUresult rc = CUresult(call.wait(&reply));
+  if (rc == CUDA_SUCCESS) {
+    auto raise = [](std::atomic<uint32_t>& good, uint32_t v) { if (v > good.load(std::memory_order_relaxed)) good.store(v, std::memory_order_relaxed); };
+    raise(k->good_threads, threads);
+    raise(k->good_shared, c.sharedMemBytes);
+    raise(k->good_cooperative, blocks);
+  }
+  return rc;
 }
 
 static CUlaunchConfig config_of(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream) {

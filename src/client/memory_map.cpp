@@ -35,7 +35,7 @@ bool find_range(uint64_t address, Range* range) {
 
 bool device_known(uint64_t address) {
   Range r;
-  return find_range(address, &r);
+  return address % 4 == 0 && find_range(address, &r);
 }
 
 bool remove_range(uint64_t base, Range* range) {

@@ -74,7 +74,7 @@ static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t*
   if (!library && !at.context) return CUDA_ERROR_INVALID_CONTEXT;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
   std::vector<ImagePart> parts;
-  if (!image_parts(image, &parts)) return CUDA_ERROR_INVALID_IMAGE;
+  if (!image_parts(image, &parts) || (!library && is_wrapper(image))) return CUDA_ERROR_INVALID_IMAGE;   // measured: modules take no wrapper
   auto* m = new Module;
   m->library = library;
   m->handle = teleport::mint_handle(library ? wire::kCUlibrary : wire::kCUmodule, m);
@@ -219,6 +219,7 @@ EXPORT CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char
   Kernel* k = by_name(m, name);
   if (!k) return CUDA_ERROR_NOT_FOUND;
   if (m->library) return cuKernelGetFunction(hfunc, handle_of<CUkernel>(k->handle));
+  if (!k->loaded.exchange(true)) remote::cuFuncLoad(handle_of<CUfunction>(k->handle));   // the worker only listed it: lazy loading
   *hfunc = handle_of<CUfunction>(k->handle);
   return CUDA_SUCCESS;
 }

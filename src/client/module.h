@@ -3,6 +3,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Kernel {
   bool layout_known = false;
   std::vector<uint32_t> offsets, sizes;      // of the parameters, bytes
   uint32_t param_bytes = 0;
+  // The largest launch that the driver has accepted; one that asks for more waits for the driver's answer, so that a refusal comes with the call.
+  std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0};
+  std::atomic<bool> loaded{false};           // a module's function: cuFuncLoad was sent
   struct InContext { uint64_t context, function; };
   std::vector<InContext> functions;          // cuKernelGetFunction: one for each context
 };

@@ -37,7 +37,8 @@ uint64_t number_of(H handle) { return uint64_t(reinterpret_cast<uintptr_t>(handl
 template <class H>
 H handle_of(uint64_t number) { return reinterpret_cast<H>(uintptr_t(number)); }
 
-bool device_known(uint64_t address);   // inside memory that this process allocated (src/client/memory_map.cpp)
+// An aligned address inside memory that this process allocated: no reason to expect that the driver refuses it (src/client/memory_map.cpp).
+bool device_known(uint64_t address);
 inline int cuda_wait(teleport::Call& call, teleport::Reply* reply) { return call.wait(reply); }
 int nvml_wait(teleport::Call& call, teleport::Reply* reply);   // a lost worker is NVML_ERROR_GPU_IS_LOST
 int broken(const Caller& at);                                  // a reply that makes no sense: the code for a lost worker

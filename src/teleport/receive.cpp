@@ -13,26 +13,29 @@ namespace teleport {
 enum : uint32_t { kWaiting = 0, kDone = 1, kBecomeReader = 2, kDead = 3 };
 static constexpr uint64_t kListenFrom = 256 << 10;   // with more unasked bytes than this on their way, the listener reads them as they come
 
-int Session::await(uint64_t call, Reply* reply) {
-  reply->call = call;
-  Waiter own{call, reply, {kWaiting}, nullptr};
+bool Session::enlist(Waiter* own) {
   receive_lock_.lock();
-  if (dead()) {
-    receive_lock_.unlock();
-    return kWorkerLost;
+  bool alive = !dead();
+  if (alive) {
+    own->next = waiters_;
+    waiters_ = own;
   }
-  own.next = waiters_;
-  waiters_ = &own;
-  bool read = !reading_;
-  reading_ = true;
+  receive_lock_.unlock();
+  return alive;
+}
+
+int Session::await(Waiter* own) {
+  receive_lock_.lock();
+  bool read = !reading_ && own->state.load(std::memory_order_relaxed) == kWaiting;
+  if (read) reading_ = true;
   receive_lock_.unlock();
   if (!read) {
     uint32_t state;
-    while ((state = own.state.load(std::memory_order_acquire)) == kWaiting) base::futex_wait(own.state, kWaiting);
+    while ((state = own->state.load(std::memory_order_acquire)) == kWaiting) base::futex_wait(own->state, kWaiting);
     read = state == kBecomeReader;
   }
-  if (read) read_until(&own);
-  return own.state.load(std::memory_order_acquire) == kDone ? 0 : kWorkerLost;
+  if (read) read_until(own);
+  return own->state.load(std::memory_order_acquire) == kDone ? 0 : kWorkerLost;
 }
 
 void Session::read_until(Waiter* own) {
@@ -81,6 +84,7 @@ bool Session::read_message(uint64_t spin_ns) {
     case wire::Kind::async_error: {
       int none = 0;
       async_error_.compare_exchange_strong(none, m.result, std::memory_order_acq_rel);
+      note_error(m.result);
       if (m.op == wire::op::tfCallback) callback_ran();   // it never will
       base::log(base::Level::error, "call %llu (%s) failed with CUDA error %d", (unsigned long long)m.call, wire::op_name(m.op), m.result);
       return receiver_.skip(m.bytes);

@@ -67,7 +67,15 @@ int Call::send() {
   if (push) s_.push();
   else if (s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
   if (held) s_.hold_back();
-  return s_.dead() ? kWorkerLost : 0;
+  return s_.dead() ? kWorkerLost : s_.sticky_error();
+}
+
+// The codes of the driver manual that say "the process must be terminated and relaunched".
+void Session::note_error(int result) {
+  if ((result >= 714 && result <= 719) || result == 700 || result == 702 || result == 710 || result == 214 || result == 220) {
+    int none = 0;
+    sticky_error_.compare_exchange_strong(none, result, std::memory_order_relaxed);
+  }
 }
 
 static constexpr uint32_t kCallsBehindCallback = 400;   // the driver's launch queue holds about 1000
@@ -89,14 +97,20 @@ void Session::callback_ran() {
 }
 
 int Call::wait(Reply* reply, bool cuda) {
+  Session::Waiter own{number_, reply, {0}, nullptr};
+  reply->call = number_;
+  bool alive = s_.enlist(&own);
   finish(true);
   s_.queue_lock_.unlock();
   open_ = false;
+  if (!alive) return kWorkerLost;
   g_calls.fetch_add(1, std::memory_order_relaxed);
   g_waits.fetch_add(1, std::memory_order_relaxed);
   s_.push();
-  if (int rc = s_.await(number_, reply)) return rc;
-  int late = cuda ? s_.take_async_error() : 0;
+  if (int rc = s_.await(&own)) return rc;
+  if (!cuda) return reply->result;
+  int late = s_.take_async_error();
+  if (reply->result) s_.note_error(reply->result);
   return reply->result ? reply->result : late;
 }
 

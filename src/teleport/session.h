@@ -62,6 +62,9 @@ class TF_API Session {
 
   bool dead() const { return dead_.load(std::memory_order_acquire); }
   // The first error that an async call met since this was last asked; 0: none.
+  // An error after which the worker's contexts are lost: calls that do not wait answer it too. 0: none.
+  int sticky_error() const { return sticky_error_.load(std::memory_order_relaxed); }
+  void note_error(int result);
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
@@ -92,7 +95,8 @@ class TF_API Session {
 
   Session(int fd, const Endpoint& endpoint);
   int hello(const Endpoint& endpoint);
-  int await(uint64_t call, Reply* reply);
+  bool enlist(Waiter* own);                               // before the call is sent: its reply may come at once
+  int await(Waiter* own);
   void read_until(Waiter* own);                           // the reader's loop; own null: the listener's
   bool read_message(uint64_t spin_ns);
   bool take_host_write(const wire::MessageHeader& m);
@@ -115,7 +119,7 @@ class TF_API Session {
   Endpoint endpoint_;
   uint64_t session_id_ = 0;
   std::atomic<bool> dead_{false};
-  std::atomic<int> async_error_{0};
+  std::atomic<int> async_error_{0}, sticky_error_{0};
   uint32_t max_queued_ = 100;
   uint64_t spin_ns_ = 0;
 

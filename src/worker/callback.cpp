@@ -8,6 +8,8 @@ namespace worker {
 Callbacks::~Callbacks() {
   end();
   if (announcer_.joinable()) announcer_.join();
+  std::unique_lock lock(lock_);
+  wake_.wait(lock, [this] { return inside_ == 0; });
 }
 
 void Callbacks::end() {
@@ -51,12 +53,16 @@ void Callbacks::host_function(void* callback) {
 
 void Callbacks::run(Callback& c) {
   std::unique_lock lock(lock_);
+  inside_++;
   to_announce_.push_back(&c);
   wake_.notify_all();
   wake_.wait(lock, [&] { return over_ || c.finished; });
-  if (over_) return;   // the session's end keeps what is left
-  c.finished--;
-  if (!c.repeats) callbacks_.erase(c.number);
+  if (!over_) {   // else what is left goes with this object
+    c.finished--;
+    if (!c.repeats) callbacks_.erase(c.number);
+  }
+  inside_--;
+  wake_.notify_all();
 }
 
 void Callbacks::announce() {

@@ -41,6 +41,7 @@ class Callbacks {
   std::unordered_map<uint64_t, std::unique_ptr<Callback>> callbacks_;
   std::deque<Callback*> to_announce_;
   bool over_ = false;
+  int inside_ = 0;         // host functions that have not returned
   std::thread announcer_;
 };
 

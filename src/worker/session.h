@@ -134,6 +134,7 @@ class Session {
   void unbind_context(uint32_t index);
   uint64_t spin_ns(uint64_t ns) const { return spins_ ? ns : 0; }
   bool over() const { return over_.load(std::memory_order_acquire); }
+  bool load_function(CUfunction f) { return call(driver.cuFuncLoad, f) == 0; }   // one that lazy loading has not read in yet
   Staging& staging() { return *staging_; }
   Memory& memory() { return *memory_; }
   Modules& modules() { return *modules_; }

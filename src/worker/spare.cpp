@@ -107,6 +107,7 @@ int run_spare(int, char** argv) {
     say(control.get(), SpareWord::failed, failure);
     return 1;
   }
+  if (driver.nvmlInit_v2) driver.nvmlInit_v2();   // sessions only ask; without it their NVML calls answer UNINITIALIZED
   say(control.get(), SpareWord::ready);
   base::Fd client = wait_for_client(control.get());
   if (!client) return 0;

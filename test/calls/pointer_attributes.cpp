@@ -7,13 +7,13 @@ int main() {
   unsigned type = 0;
   size_t size = 0;
   int ordinal = -1;
-  bool managed = true;
+  int managed = -1;
   CU(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, inside));
   CHECK(type == CU_MEMORYTYPE_DEVICE);
   CU(cuPointerGetAttribute(&ordinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, inside));
   CHECK(ordinal == 0);
   CU(cuPointerGetAttribute(&managed, CU_POINTER_ATTRIBUTE_IS_MANAGED, inside));
-  CHECK(!managed);
+  CHECK(managed == 0);  // all four bytes: the runtime reads an int
   CU(cuPointerGetAttribute(&base, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, inside));
   CU(cuPointerGetAttribute(&size, CU_POINTER_ATTRIBUTE_RANGE_SIZE, inside));
   CHECK(base == memory && size == 10000);

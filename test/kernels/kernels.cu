@@ -60,10 +60,10 @@ __global__ void large(unsigned* out, Large in) {
 }
 
 __global__ void globals(unsigned* out) {
-  out[0] = counter;
-  for (int i = 0; i < 4; i++) out[1 + i] = table[i];
   results[threadIdx.x] = threadIdx.x * 2;
-  counter = counter + 1;
+  if (threadIdx.x > 0) return;
+  out[0] = counter++;
+  for (int i = 0; i < 4; i++) out[1 + i] = table[i];
 }
 
 __global__ void reverse_shared(unsigned* values, unsigned n) {

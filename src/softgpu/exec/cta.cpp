@@ -200,14 +200,17 @@ void Cta::exit_lanes(WarpState& w, uint32_t mask) {
     }
     f.count = kept;
   }
-  for (uint32_t id = 0; id < 16; id++)
+  for (uint32_t ids = barriers_used_; ids; ids &= ids - 1) {
+    uint32_t id = static_cast<uint32_t>(std::countr_zero(ids));
     if (barriers_[id].arrived) release_if_complete(id);
+  }
 }
 
 // Lanes in mask reach a barrier; they are a group of their own whose pc is already behind it.
 void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask, bool) {
   auto word = [&](uint32_t r) { return r == kNoReg ? 0 : reinterpret_cast<const uint32_t*>(f.regs + r)[std::countr_zero(mask)]; };
   Barrier& b = barriers_[word(in.r[1]) & 15];
+  barriers_used_ |= 1u << (word(in.r[1]) & 15);
   uint32_t lanes = static_cast<uint32_t>(std::popcount(mask));
   b.wanted = word(in.r[2]);
   b.arrived += b.wanted && mask == w.live ? 32 : lanes;   // a counted barrier counts whole warps

@@ -84,6 +84,7 @@ class Cta {
   std::vector<std::unique_ptr<WarpState>> warps_;
   std::unique_ptr<uint8_t[]> shared_, local_;
   Barrier barriers_[16];
+  uint32_t barriers_used_ = 0;
   bool specials_ready_ = false;
 };
 

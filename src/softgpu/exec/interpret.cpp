@@ -91,15 +91,17 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
           continue;
         }
       }
+      if (in.kind == Kind::Plain) [[likely]] {
+        in.fn(w, in, m);
+        if (w.fault) [[unlikely]] {
+          report(w, in, fn);
+          return Fault;
+        }
+        if (++pc >= limit) f.groups[self].pc = pc, chosen = false;
+        continue;
+      }
       switch (in.kind) {
-        case Kind::Plain:
-          in.fn(w, in, m);
-          if (w.fault) [[unlikely]] {
-            report(w, in, fn);
-            return Fault;
-          }
-          pc++;
-          break;
+        case Kind::Plain: break;
         case Kind::Sync: {
           uint32_t members = reinterpret_cast<const uint32_t*>(w.regs + in.r[4])[std::countr_zero(m)];
           uint32_t here = f.mask();

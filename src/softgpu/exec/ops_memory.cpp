@@ -9,10 +9,18 @@ namespace softgpu::SOFTGPU_ISA {
 namespace {
 
 template <class M, class T> void load1(Warp& w, const Insn& in, uint32_t mask) {   // M in memory, T in the register
+  auto* d = reg<T>(w, in.r[0]);
+  if (mask == kAll) {
+    if (sizeof(M) == 4 && is_shared(in) && load_shared_words(w, in)) return;
+    if (uint64_t row = is_global(in) ? whole_row<sizeof(M)>(w, in) : 0) {
+      const M* s = reinterpret_cast<const M*>(row);
+      for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(static_cast<T>(s[i]));
+      return;
+    }
+  }
   uint64_t p[32];
   Shape shape = resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M), p);
   if (shape == Shape::Fault) return;
-  auto* d = reg<T>(w, in.r[0]);
   if (shape == Shape::Uniform) {
     T v = static_cast<T>(read<M>(p[0]));
     if (mask == kAll) for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(v);
@@ -41,6 +49,13 @@ template <class M, int N> void load_vector(Warp& w, const Insn& in, uint32_t mas
 }
 
 template <class M> void store1(Warp& w, const Insn& in, uint32_t mask) {
+  if (mask == kAll && is_global(in))
+    if (uint64_t row = whole_row<sizeof(M)>(w, in)) {
+      M* d = reinterpret_cast<M*>(row);
+      const auto* s = reg<M>(w, in.r[2]);
+      for (int i = 0; i < 32; i++) d[i] = static_cast<M>(s[i]);
+      return;
+    }
   uint64_t p[32];
   Shape shape = resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M), p);
   if (shape == Shape::Fault) return;
@@ -94,7 +109,8 @@ template <class M, class T, int N> void load_param(Warp& w, const Insn& in, uint
     memcpy(&v, w.params + in.imm + sizeof(M) * c, sizeof v);
     auto* d = reg<T>(w, N == 1 ? in.r[0] : extras(w, in)[c]);
     Box<T> b = static_cast<Box<T>>(static_cast<T>(v));
-    for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? b : d[i];
+    if (mask == kAll) for (int i = 0; i < 32; i++) d[i] = b;
+    else for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? b : d[i];
   }
 }
 

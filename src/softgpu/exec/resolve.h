@@ -106,5 +106,43 @@ template <int Align> inline Shape resolve(Warp& w, const Insn& in, uint32_t base
   return check_each(w, in, mask, bytes, p) ? shape : Shape::Fault;
 }
 
+// The commonest access by far, all 32 lanes at neighbouring global addresses: the first one, or 0 when it is anything else.
+template <int Bytes> inline uint64_t whole_row(Warp& w, const Insn& in) {
+  const u64a* a = reg<uint64_t>(w, in.r[1]);
+  uint64_t differ = 0, zero = a[0], first = zero + static_cast<uint64_t>(in.imm);
+  for (int i = 0; i < 32; i++) differ |= a[i] ^ (zero + static_cast<uint64_t>(i) * Bytes);
+  const Site& site = w.sites[in.site];
+  return differ == 0 && first % Bytes == 0 && first >= site.lo && first < site.hi && site.hi - first >= 32 * Bytes ? first : 0;
+}
+inline bool is_global(const Insn& in) { return (in.flags & kAddress64) && kSpaceOf(in) != Space::Shared && kSpaceOf(in) != Space::Local; }
+inline bool is_shared(const Insn& in) { return !(in.flags & kAddress64) && kSpaceOf(in) == Space::Shared; }
+
+#if defined(__AVX2__)
+// All 32 lanes read 4 bytes of shared memory: eight lanes at a time, which mostly are a row or one word. False: not that simple.
+inline bool load_shared_words(Warp& w, const Insn& in) {
+  const __m256i* a = reinterpret_cast<const __m256i*>(w.regs + in.r[1]);
+  __m256i offset = _mm256_set1_epi32(static_cast<int>(in.imm)), p[4], most, bits;
+  for (int k = 0; k < 4; k++) p[k] = _mm256_add_epi32(_mm256_loadu_si256(a + k), offset);
+  most = _mm256_max_epu32(_mm256_max_epu32(p[0], p[1]), _mm256_max_epu32(p[2], p[3]));
+  bits = _mm256_or_si256(_mm256_or_si256(p[0], p[1]), _mm256_or_si256(p[2], p[3]));
+  if (w.shared_bytes < 4 || !_mm256_testz_si256(bits, _mm256_set1_epi32(3))) return false;
+  __m256i limit = _mm256_set1_epi32(static_cast<int>(w.shared_bytes - 4));
+  if (!_mm256_testc_si256(_mm256_cmpeq_epi32(_mm256_max_epu32(most, limit), limit), _mm256_set1_epi32(-1))) return false;
+  __m256i* d = reinterpret_cast<__m256i*>(w.regs + in.r[0]);
+  const __m256i steps = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28), ones = _mm256_set1_epi32(-1);
+  for (int k = 0; k < 4; k++) {
+    uint32_t first = static_cast<uint32_t>(_mm256_cvtsi256_si32(p[k]));
+    __m256i same = _mm256_broadcastd_epi32(_mm256_castsi256_si128(p[k]));
+    const void* at = w.shared + first;
+    if (_mm256_testc_si256(_mm256_cmpeq_epi32(p[k], _mm256_add_epi32(same, steps)), ones)) _mm256_storeu_si256(d + k, _mm256_loadu_si256(static_cast<const __m256i*>(at)));
+    else if (_mm256_testc_si256(_mm256_cmpeq_epi32(p[k], same), ones)) _mm256_storeu_si256(d + k, _mm256_set1_epi32(*static_cast<const int*>(at)));
+    else _mm256_storeu_si256(d + k, _mm256_i32gather_epi32(reinterpret_cast<const int*>(w.shared), p[k], 1));
+  }
+  return true;
+}
+#else
+inline bool load_shared_words(Warp&, const Insn&) { return false; }
+#endif
+
 }  // namespace
 }  // namespace softgpu::SOFTGPU_ISA

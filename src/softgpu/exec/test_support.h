@@ -58,7 +58,7 @@ struct TestGpu {
     for (auto& i : module->kernels()) if (i.name == name) info = &i;
     std::vector<uint8_t> params(info->param_bytes + 64);
     size_t i = 0;
-    auto put = [&](const void* p, size_t n) {
+    [[maybe_unused]] auto put = [&](const void* p, size_t n) {
       ASSERT_LT(i, info->params.size()) << "too many arguments";
       ASSERT_EQ(info->params[i].size, n) << "argument " << i;
       std::memcpy(&params[info->params[i].offset], p, n);

@@ -170,6 +170,7 @@ void Decoder::op_cvta() {
   if (k.t != Ty::U64) unsupported();
   count(2, 2);
   uint32_t a = use(ops_[1], k.t);
+  if (k.space != Space::Shared && k.space != Space::Local) k.op = Op::Mov, k.sub = 0;   // these addresses are generic ones already
   emit(k, {def(ops_[0], k.t)}, {a});
 }
 

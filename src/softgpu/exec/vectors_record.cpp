@@ -1,0 +1,76 @@
+// Runs every instruction of vectors.h on the machine's NVIDIA GPU and writes the results: argv[1] = output file. Needs libcuda only;
+// built by hand: g++ -std=c++20 -Isrc src/softgpu/exec/vectors_record.cpp -ldl -o record
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "softgpu/exec/vectors.h"
+
+using namespace softgpu;
+
+template <class F> F* sym(void* lib, const char* name) {
+  void* p = dlsym(lib, name);
+  if (!p) std::printf("no %s\n", name), std::exit(1);
+  return reinterpret_cast<F*>(p);
+}
+#define CHECK(call) if (int r = (call)) { std::printf("%s: %d\n", #call, r); return 1; }
+
+int main(int argc, char** argv) {
+  void* lib = dlopen("libcuda.so.1", RTLD_NOW);
+  if (argc < 2 || !lib) return 1;
+  auto init = sym<int(unsigned)>(lib, "cuInit");
+  auto device_get = sym<int(int*, int)>(lib, "cuDeviceGet");
+  auto retain = sym<int(void**, int)>(lib, "cuDevicePrimaryCtxRetain");
+  auto set = sym<int(void*)>(lib, "cuCtxSetCurrent");
+  auto load = sym<int(void**, const void*, unsigned, int*, void**)>(lib, "cuModuleLoadDataEx");
+  auto function = sym<int(void**, void*, const char*)>(lib, "cuModuleGetFunction");
+  auto alloc = sym<int(uint64_t*, size_t)>(lib, "cuMemAlloc_v2");
+  auto up = sym<int(uint64_t, const void*, size_t)>(lib, "cuMemcpyHtoD_v2");
+  auto down = sym<int(void*, uint64_t, size_t)>(lib, "cuMemcpyDtoH_v2");
+  auto launch = sym<int(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**)>(lib, "cuLaunchKernel");
+  int device;
+  void *ctx, *module;
+  CHECK(init(0));
+  CHECK(device_get(&device, 0));
+  CHECK(retain(&ctx, device));
+  CHECK(set(ctx));
+  static char log[65536];
+  int options[2] = {5, 6};
+  void* values[2] = {log, reinterpret_cast<void*>(sizeof log)};
+  std::string ptx = vectors_ptx();
+  if (int r = load(&module, ptx.c_str(), 2, options, values)) {
+    std::printf("load: %d\n%s\n", r, log);
+    std::FILE* f = std::fopen((std::string(argv[1]) + ".ptx").c_str(), "w");
+    std::fputs(ptx.c_str(), f);
+    std::fclose(f);
+    return 1;
+  }
+  uint64_t p[5];
+  for (uint64_t& x : p) CHECK(alloc(&x, kVectorLanes * 8));
+  std::FILE* f = std::fopen(argv[1], "wb");
+  for (size_t k = 0; k < vectors().size(); k++) {
+    const Vector& v = vectors()[k];
+    for (size_t o = 1; v.operands[o]; o++) {
+      std::vector<uint8_t> bytes(kVectorLanes * 8);
+      int n = letter_bytes(v.operands[o]);
+      for (int lane = 0; lane < kVectorLanes; lane++) {
+        uint64_t value = vector_input(v.operands[o], static_cast<int>(k), static_cast<int>(o), lane);
+        std::memcpy(&bytes[lane * n], &value, n);
+      }
+      CHECK(up(p[o], bytes.data(), bytes.size()));
+    }
+    void* fn;
+    CHECK(function(&fn, module, ("v" + std::to_string(k)).c_str()));
+    void* args[5] = {&p[0], &p[1], &p[2], &p[3], &p[4]};
+    CHECK(launch(fn, 1, 1, 1, kVectorLanes, 1, 1, 0, nullptr, args, nullptr));
+    std::vector<uint8_t> out(kVectorLanes * letter_bytes(v.operands[0]));
+    CHECK(down(out.data(), p[0], out.size()));
+    // A line: the instruction, then the results as hex digits, so that a changed list of instructions is noticed.
+    std::fprintf(f, "%s ", v.instruction);
+    for (uint8_t b : out) std::fprintf(f, "%02x", b);
+    std::fprintf(f, "\n");
+  }
+  std::fclose(f);
+  std::printf("recorded %zu instructions\n", vectors().size());
+}
