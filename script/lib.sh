@@ -25,7 +25,11 @@ step() {
 }
 
 # The builds. Only what is shipped for the demo; everything, tests included, for script/test.
-configure() { cmake -S "$ROOT" --preset "$1"; }
+configure() { # configure PRESET [CMAKE-ARGUMENTS...]
+  local preset=$1
+  shift
+  cmake -S "$ROOT" --preset "$preset" "$@"
+}
 build() {
   local preset=$1
   shift
@@ -85,7 +89,7 @@ start_worker() {
     "$DIST/worker/tensor-fusion-worker" -n native -p "$PORT" "$@" >"$log" 2>&1 &
     WORKER_PID=$!
     for ((tries = 0; tries < 300; tries++)); do
-      if listening "$PORT"; then
+      if listening "$PORT" && sleep 0.05 && kill -0 "$WORKER_PID" 2>/dev/null; then # it may listen and then find no driver
         export TENSOR_FUSION_OPERATOR_CONNECTION_INFO=native+127.0.0.1+$PORT+0
         return
       fi

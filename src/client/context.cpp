@@ -2,6 +2,7 @@
 #include "client/context.h"
 
 #include "client/devices.h"
+#include "client/memory_map.h"
 #include "client/remote.h"
 #include "wire/cuda_context.h"
 
@@ -101,6 +102,9 @@ static CUresult end_primary(Context& c, CUresult (*tell)(CUdevice)) {
   CUresult rc = tell(c.device);
   c.active.store(false, std::memory_order_release);
   c.id = g_next_id.fetch_add(1);
+  remove_ranges_of(c.handle);
+  for (uint16_t op : {wire::op::cuModuleGetGlobal_v2, wire::op::cuLibraryGetGlobal, wire::op::cuLibraryGetManaged})   // their addresses went with it
+    teleport::Session::current()->drop_cached(op);
   return rc;
 }
 
@@ -220,6 +224,7 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext ctx) {
   if (!c || c->primary) return CUDA_ERROR_INVALID_CONTEXT;
   context_storage_destroy(ctx);
   CUresult rc = remote::cuCtxDestroy_v2(ctx);
+  remove_ranges_of(c->handle);
   c->active.store(false, std::memory_order_release);
   if (current() == c) t_depth--;
   return rc;

@@ -21,6 +21,7 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
   Kernel* k = find_kernel(number_of(f));
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (kernelParams && !know_layout(k)) return CUDA_ERROR_INVALID_VALUE;
   wire::tfLaunch::Args a;
   a.hStream = at.stream(c.hStream);
   if (!known(a.hStream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;

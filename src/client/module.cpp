@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "client/context.h"
+#include "client/devices.h"
 #include "client/image.h"
 #include "client/memory_map.h"
 #include "client/remote.h"
+#include "wire/cuda_function.h"
 #include "wire/cuda_library.h"
 #include "wire/cuda_module.h"
 #include "wire/session.h"
@@ -68,6 +70,58 @@ struct JitOptions {
   }
 };
 
+// What the worker tells of a module's kernels: new ones, or the layouts of those that it listed before.
+static void read_listing(wire::Reader& r, Module* m, bool keep) {
+  uint32_t count = r.get<uint32_t>();
+  for (uint32_t i = 0; i < count && r.ok(); i++) {
+    uint64_t handle = r.get<uint64_t>();
+    const char* name = r.get_string();
+    uint32_t params = r.get<uint32_t>();
+    size_t n, same;
+    const uint32_t* offsets = r.get_array<uint32_t>(&n);
+    const uint32_t* sizes = r.get_array<uint32_t>(&same);
+    if (!r.ok() || n != same || (n != params && params != ~0u)) return;
+    if (!keep) continue;
+    Kernel* k = find_kernel(handle);
+    if (!k) {
+      k = new Kernel;
+      k->module = m;
+      k->handle = handle;
+      k->name = name;
+      teleport::adopt_handle(handle, k);
+      m->kernels.push_back(k);
+    }
+    if (params == ~0u || k->layout_known.load(std::memory_order_relaxed)) continue;
+    k->offsets.assign(offsets, offsets + n);
+    k->sizes.assign(sizes, sizes + n);
+    for (size_t j = 0; j < n; j++)
+      if (offsets[j] + sizes[j] > k->param_bytes) k->param_bytes = offsets[j] + sizes[j];
+    k->layout_known.store(true, std::memory_order_release);
+  }
+}
+
+bool know_layout(Kernel* k) {
+  if (k->layout_known.load(std::memory_order_acquire)) return true;
+  Caller at = caller();
+  if (at.error || !at.context) return false;
+  g_lock.lock();
+  if (!k->layout_known.load(std::memory_order_relaxed)) {
+    wire::tfLayouts::Args a;
+    a.handle = k->module->handle;
+    teleport::Reply reply;
+    int rc;
+    {
+      teleport::Call call(*at.session, wire::op::tfLayouts, at.context);
+      a.put(call.in());
+      rc = call.wait(&reply);
+    }
+    wire::Reader r = reply.reader();
+    if (rc == 0) read_listing(r, k->module, true);
+  }
+  g_lock.unlock();
+  return k->layout_known.load(std::memory_order_relaxed);
+}
+
 static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t* handle) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
@@ -105,27 +159,7 @@ static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t*
     rc = CUresult(call.wait(&reply));
   }
   wire::Reader r = reply.reader();
-  uint32_t count = r.get<uint32_t>();
-  for (uint32_t i = 0; i < count && r.ok(); i++) {
-    auto* k = new Kernel;
-    k->module = m;
-    k->handle = r.get<uint64_t>();
-    k->name = r.get_string();
-    k->layout_known = true;
-    uint32_t params = r.get<uint32_t>();
-    size_t n, m2;
-    const uint32_t* offsets = r.get_array<uint32_t>(&n);
-    const uint32_t* sizes32 = r.get_array<uint32_t>(&m2);
-    if (!r.ok() || n != params || m2 != params) break;
-    k->offsets.assign(offsets, offsets + n);
-    k->sizes.assign(sizes32, sizes32 + n);
-    for (size_t j = 0; j < n; j++)
-      if (offsets[j] + sizes32[j] > k->param_bytes) k->param_bytes = offsets[j] + sizes32[j];
-    if (rc == CUDA_SUCCESS) {
-      teleport::adopt_handle(k->handle, k);
-      m->kernels.push_back(k);
-    }
-  }
+  read_listing(r, m, rc == CUDA_SUCCESS);
   if (jit.info || jit.error) {
     JitOptions::give(r, jit.info, jit.info_size, jit.info_slot);
     JitOptions::give(r, jit.error, jit.error_size, jit.error_slot);
@@ -179,6 +213,7 @@ size_t for_each_function(CUmodule module, void (*each)(void* user, CUfunction fu
 
 static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size) {
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (!know_layout(k)) return CUDA_ERROR_INVALID_CONTEXT;
   if (!offset || index >= k->offsets.size()) return CUDA_ERROR_INVALID_VALUE;
   *offset = k->offsets[index];
   if (size) *size = k->sizes[index];
@@ -355,17 +390,71 @@ EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
   *hmod = handle_of<CUmodule>(k->module->handle);
   return CUDA_SUCCESS;
 }
-// What was cached of the attributes is no longer so.
-EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
-  CUresult rc = remote::cuKernelSetAttribute(attrib, val, kernel, dev);
-  if (teleport::Session* s = teleport::Session::current()) {
-    s->drop_cached(wire::op::cuKernelGetAttribute);
-    s->drop_cached(wire::op::cuFuncGetAttribute);
+// Sets an attribute of a kernel or function: queued while the device is sure to take the value, else with the driver's answer at the call.
+// What was cached of the attributes is no longer so, and the launches that are known to be good are not.
+template <class Args>
+static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int attribute, int value) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  Kernel* k = find_kernel(handle);
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  bool in_table = attribute >= 0 && attribute < Kernel::kAttributes;
+  bool same = in_table && k->set_to[attribute].load(std::memory_order_relaxed) == int64_t(value) + 1;
+  bool sure = same || (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100);
+  teleport::Reply reply;
+  CUresult rc;
+  {
+    teleport::Call call(*at.session, op, at.context);
+    a.put(call.in());
+    rc = CUresult(sure ? call.send() : call.wait(&reply));
   }
+  if (same) return rc;
+  if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(int64_t(value) + 1, std::memory_order_relaxed);
+  k->good_shared = 0;
+  at.session->drop_cached(wire::op::cuKernelGetAttribute);
+  at.session->drop_cached(wire::op::cuFuncGetAttribute);
   return rc;
 }
+EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
+  wire::cuKernelSetAttribute::Args a;
+  a.attrib = attrib;
+  a.val = val;
+  a.kernel = number_of(kernel);
+  a.dev = dev;
+  return set_attribute(wire::op::cuKernelSetAttribute, a, a.kernel, attrib, val);
+}
 EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
-  CUresult rc = remote::cuFuncSetAttribute(hfunc, attrib, value);
-  if (teleport::Session* s = teleport::Session::current()) s->drop_cached(wire::op::cuFuncGetAttribute);
-  return rc;
+  wire::cuFuncSetAttribute::Args a;
+  a.hfunc = number_of(hfunc);
+  a.attrib = attrib;
+  a.value = value;
+  return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value);
+}
+
+// A module's variables are device memory like any other: copies to and from them need not ask the driver whether they are.
+static CUresult remember(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size) {
+  if (rc) return rc;
+  if (found && size && !device_known(found)) add_range(found, size, Place::device);
+  if (dptr) *dptr = found;
+  if (bytes) *bytes = size;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule hmod, const char* name) {
+  CUdeviceptr found = 0;
+  size_t size = 0;
+  CUresult rc = remote::cuModuleGetGlobal_v2(&found, &size, hmod, name);
+  return remember(rc, dptr, bytes, found, size);
+}
+EXPORT CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
+  CUdeviceptr found = 0;
+  size_t size = 0;
+  CUresult rc = remote::cuLibraryGetGlobal(&found, &size, library, name);
+  return remember(rc, dptr, bytes, found, size);
+}
+EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
+  CUdeviceptr found = 0;
+  size_t size = 0;
+  CUresult rc = remote::cuLibraryGetManaged(&found, &size, library, name);
+  return remember(rc, dptr, bytes, found, size);
 }

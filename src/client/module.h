@@ -16,11 +16,13 @@ struct Kernel {
   uint64_t handle = 0;                       // a CUkernel of a library, a CUfunction of a module
   Module* module = nullptr;
   std::string name;
-  bool layout_known = false;
+  std::atomic<bool> layout_known{false};     // read with acquire before the next three
   std::vector<uint32_t> offsets, sizes;      // of the parameters, bytes
   uint32_t param_bytes = 0;
   // The largest launch that the driver has accepted; one that asks for more waits for the driver's answer, so that a refusal comes with the call.
   std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0};
+  static constexpr int kAttributes = 32;
+  std::atomic<int64_t> set_to[kAttributes] = {};   // by CUfunction_attribute: 1 + the value that the driver has taken, 0: none yet
   std::atomic<bool> loaded{false};           // a module's function: cuFuncLoad was sent
   struct InContext { uint64_t context, function; };
   std::vector<InContext> functions;          // cuKernelGetFunction: one for each context
@@ -33,6 +35,7 @@ struct Module {
   std::vector<InContext> modules;            // cuLibraryGetModule
 };
 
+bool know_layout(Kernel* kernel);            // asks the worker if need be; false: it cannot tell
 Kernel* find_kernel(uint64_t handle);        // of a CUkernel or CUfunction handle; null: none such, or unloaded
 
 }  // namespace client

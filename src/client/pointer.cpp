@@ -15,14 +15,14 @@ static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr
     case CU_POINTER_ATTRIBUTE_HOST_POINTER: return host ? put(ptr) : CUDA_ERROR_INVALID_VALUE;
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: return put(0);
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return put(r.id);
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(false);
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(0u);   // booleans are ints here: cudart reads four bytes
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return put(r.device);
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(!host);
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(unsigned(!host));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return put(r.base);
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return put(size_t(r.bytes));
-    case CU_POINTER_ATTRIBUTE_MAPPED: return put(true);
+    case CU_POINTER_ATTRIBUTE_MAPPED: return put(1u);
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: return put(0);
-    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: return put(false);
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: return put(0u);
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: return put(CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE);
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: return put(CUmemoryPool{});
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE: return put(size_t(r.bytes));
@@ -65,9 +65,8 @@ EXPORT CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_att
     switch (attributes[i]) {
       case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *static_cast<int*>(data[i]) = found ? r.device : -2; break;   // CU_DEVICE_INVALID
       case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
-        *static_cast<unsigned*>(data[i]) = 0; break;
       case CU_POINTER_ATTRIBUTE_IS_MANAGED: case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: case CU_POINTER_ATTRIBUTE_MAPPED:
-      case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: *static_cast<bool*>(data[i]) = false; break;
+      case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: *static_cast<unsigned*>(data[i]) = 0; break;
       case CU_POINTER_ATTRIBUTE_P2P_TOKENS: return CUDA_ERROR_INVALID_VALUE;
       default: *static_cast<uint64_t*>(data[i]) = 0;
     }

@@ -60,12 +60,12 @@ void Call::finish(bool wants_reply) {
 int Call::send() {
   bool held = s_.callbacks_out_.load(std::memory_order_relaxed) && header()->op != wire::op::tfCallbackDone;
   finish(false);
-  bool push = s_.queued_calls_ >= s_.max_queued_ || s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
+  bool many = s_.queued_calls_ >= s_.max_queued_, full = s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
   s_.queue_lock_.unlock();
   open_ = false;
   g_calls.fetch_add(1, std::memory_order_relaxed);
-  if (push) s_.push();
-  else if (s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
+  if (full) s_.push();
+  else if ((!many || !s_.try_push()) && s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
   if (held) s_.hold_back();
   return s_.dead() ? kWorkerLost : s_.sticky_error();
 }
@@ -114,8 +114,22 @@ int Call::wait(Reply* reply, bool cuda) {
   return reply->result ? reply->result : late;
 }
 
+int Lock::g_lock_spins = 0;
+
 void Session::push() {
   send_lock_.lock();
+  send_queue();
+  send_lock_.unlock();
+}
+
+bool Session::try_push() {
+  if (!send_lock_.try_lock()) return false;
+  send_queue();
+  send_lock_.unlock();
+  return true;
+}
+
+void Session::send_queue() {
   for (;;) {
     queue_lock_.lock();
     uint64_t last = next_call_ - 1;
@@ -143,7 +157,6 @@ void Session::push() {
     sending_.clear();
     if (!dead()) sent_.store(last, std::memory_order_release);
   }
-  send_lock_.unlock();
 }
 
 void Session::wait_sent(uint64_t call) {

@@ -57,7 +57,10 @@ Session* Session::open(int* error) {
 
 Session::Session(int fd, const Endpoint& endpoint) : connection_(fd), receiver_(connection_), endpoint_(endpoint) {
   max_queued_ = max_cache_request_count();
-  if (sysconf(_SC_NPROCESSORS_ONLN) >= 4) spin_ns_ = 50000;   // on a small machine the other side needs the core
+  if (sysconf(_SC_NPROCESSORS_ONLN) >= 4) {   // on a small machine the other side needs the core
+    spin_ns_ = 50000;
+    Lock::g_lock_spins = 1000;
+  }
 }
 
 int Session::hello(const Endpoint& endpoint) {

@@ -5,7 +5,6 @@
 // Who sends: a caller that waits, a caller that finds TF_MAX_CACHE_REQUEST_COUNT calls queued, else the pump thread.
 // Who receives: one of the threads that wait for a reply; if none waits but data may come unasked (host_writes, callbacks), the listener thread.
 #pragma once
-#include <pthread.h>
 #include <stdint.h>
 
 #include <atomic>
@@ -26,13 +25,30 @@ inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46;   /
 
 extern TF_API std::atomic<uint64_t> g_calls, g_waits;   // calls sent to the worker; those that waited (TF_STATISTICS)
 
-class TF_API Lock {   // a pthread mutex that spins a little: what it guards is held for nanoseconds
+// A mutex for what is held for some 100 ns by several threads at once: it spins for that long before it sleeps, where a sleep would cost a
+// hundred times more. On a machine with few cores it sleeps at once.
+class Lock {
  public:
-  void lock() { pthread_mutex_lock(&m_); }
-  bool try_lock() { return pthread_mutex_trylock(&m_) == 0; }
-  void unlock() { pthread_mutex_unlock(&m_); }
+  void lock() {
+    uint32_t free = 0;
+    if (state_.compare_exchange_strong(free, 1, std::memory_order_acquire)) return;
+    for (int spins = g_lock_spins; spins > 0; spins--) {
+      if (state_.load(std::memory_order_relaxed) == 0 && try_lock()) return;
+      base::pause();
+    }
+    while (state_.exchange(2, std::memory_order_acquire) != 0) base::futex_wait(state_, 2);
+  }
+  bool try_lock() {
+    uint32_t free = 0;
+    return state_.compare_exchange_strong(free, 1, std::memory_order_acquire);
+  }
+  void unlock() {
+    if (state_.exchange(0, std::memory_order_release) == 2) base::futex_wake(state_, 1);
+  }
+  static TF_API int g_lock_spins;   // set once, when the session opens
+
  private:
-  pthread_mutex_t m_ = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+  std::atomic<uint32_t> state_{0};  // 0 free, 1 held, 2 held and somebody sleeps
 };
 
 struct Reply {
@@ -67,6 +83,7 @@ class TF_API Session {
   void note_error(int result);
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
+  bool try_push();                                        // false: another thread is sending, and will see what is queued now or wake the pump
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
   void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed
   void forget_host_write(uint64_t call);
@@ -95,6 +112,7 @@ class TF_API Session {
 
   Session(int fd, const Endpoint& endpoint);
   int hello(const Endpoint& endpoint);
+  void send_queue();                                      // send_lock_ held
   bool enlist(Waiter* own);                               // before the call is sent: its reply may come at once
   int await(Waiter* own);
   void read_until(Waiter* own);                           // the reader's loop; own null: the listener's

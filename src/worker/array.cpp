@@ -19,14 +19,16 @@ static uint64_t bytes_of(uint64_t width, uint64_t height, uint64_t depth, CUarra
   return uint64_t(bytes);
 }
 
-template <class F>
-static int create(Session& s, Request& q, uint64_t id, uint64_t bytes, F driver_call) {
+template <class Args, class F>
+static int create(Session& s, Request& q, const Args& a, uint64_t depth, F* function) {
+  const auto& d = *a.pAllocateArray;
+  const uint64_t bytes = bytes_of(d.Width, d.Height, depth, d.Format, d.NumChannels);
   const int device = current_device(s);
   CUarray array = nullptr;
-  int rc = charged(s.memory(), device, bytes, [&] { return driver_call(&array); });
+  int rc = charged(s.memory(), device, bytes, [&] { return call(function, &array, &d); });
   if (rc) return rc;
   s.memory().keep(Memory::object, uintptr_t(array), {bytes, device, q.header.context});
-  s.bind(id, wire::kCUarray, array);
+  s.bind(a.pHandle, wire::kCUarray, array);
   return 0;
 }
 
@@ -36,20 +38,16 @@ static void gone(Session& s, void* real) {
 }
 
 int cuArrayCreate(Session& s, Request& q, wire::cuArrayCreate::Args& a, wire::cuArrayCreate::Outs&) {
-  const auto& d = *a.pAllocateArray;
-  return create(s, q, a.pHandle, bytes_of(d.Width, d.Height, 0, d.Format, d.NumChannels), [&](CUarray* p) { return call(s.driver.cuArrayCreate, p, &d); });
+  return create(s, q, a, 0, s.driver.cuArrayCreate);
 }
 int cuArrayCreate_v2(Session& s, Request& q, wire::cuArrayCreate_v2::Args& a, wire::cuArrayCreate_v2::Outs&) {
-  const auto& d = *a.pAllocateArray;
-  return create(s, q, a.pHandle, bytes_of(d.Width, d.Height, 0, d.Format, d.NumChannels), [&](CUarray* p) { return call(s.driver.cuArrayCreate_v2, p, &d); });
+  return create(s, q, a, 0, s.driver.cuArrayCreate_v2);
 }
 int cuArray3DCreate(Session& s, Request& q, wire::cuArray3DCreate::Args& a, wire::cuArray3DCreate::Outs&) {
-  const auto& d = *a.pAllocateArray;
-  return create(s, q, a.pHandle, bytes_of(d.Width, d.Height, d.Depth, d.Format, d.NumChannels), [&](CUarray* p) { return call(s.driver.cuArray3DCreate, p, &d); });
+  return create(s, q, a, a.pAllocateArray->Depth, s.driver.cuArray3DCreate);
 }
 int cuArray3DCreate_v2(Session& s, Request& q, wire::cuArray3DCreate_v2::Args& a, wire::cuArray3DCreate_v2::Outs&) {
-  const auto& d = *a.pAllocateArray;
-  return create(s, q, a.pHandle, bytes_of(d.Width, d.Height, d.Depth, d.Format, d.NumChannels), [&](CUarray* p) { return call(s.driver.cuArray3DCreate_v2, p, &d); });
+  return create(s, q, a, a.pAllocateArray->Depth, s.driver.cuArray3DCreate_v2);
 }
 
 int cuMipmappedArrayCreate(Session& s, Request& q, wire::cuMipmappedArrayCreate::Args& a, wire::cuMipmappedArrayCreate::Outs&) {
@@ -58,7 +56,8 @@ int cuMipmappedArrayCreate(Session& s, Request& q, wire::cuMipmappedArrayCreate:
   auto half = [](uint64_t n, unsigned level) { return n ? (level < 64 && n >> level ? n >> level : 1) : 0; };
   uint64_t bytes = 0;
   for (unsigned level = 0; level < a.numMipmapLevels && level < 32; level++) {
-    uint64_t more = bytes_of(half(d.Width, level), half(d.Height, level), layered ? d.Depth : half(d.Depth, level), d.Format, d.NumChannels);
+    const uint64_t depth = layered ? d.Depth : half(d.Depth, level);
+    const uint64_t more = bytes_of(half(d.Width, level), half(d.Height, level), depth, d.Format, d.NumChannels);
     if (__builtin_add_overflow(bytes, more, &bytes)) bytes = ~0ull;
   }
   const int device = current_device(s);

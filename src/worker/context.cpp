@@ -86,8 +86,8 @@ int cuCtxSynchronize_v2(Session& s, Request& q, wire::cuCtxSynchronize_v2::Args&
   if (!s.real(a.ctx, wire::kCUcontext, &context)) return CUDA_ERROR_INVALID_CONTEXT;
   const uint32_t index = context ? wire::handle_index(a.ctx) : q.header.context;
   s.let_others_lead(q);
-  if (!context || s.driver.cuCtxSynchronize_v2 == nullptr) return s.use_context(index) ? call(s.driver.cuCtxSynchronize) : int(CUDA_ERROR_INVALID_CONTEXT);
-  return call(s.driver.cuCtxSynchronize_v2, context);
+  if (context && s.driver.cuCtxSynchronize_v2) return s.driver.cuCtxSynchronize_v2(context);
+  return s.use_context(index) ? call(s.driver.cuCtxSynchronize) : int(CUDA_ERROR_INVALID_CONTEXT);
 }
 
 }  // namespace worker::serve

@@ -65,10 +65,11 @@ int tfLaunch(Session& s, Request&, wire::tfLaunch::Args& a, wire::tfLaunch::Outs
   }
 
   if (!a.attributeBytes && !a.cooperative)
-    return call(s.driver.cuLaunchKernel, f, a.gridDimX, a.gridDimY, a.gridDimZ, a.blockDimX, a.blockDimY, a.blockDimZ, a.sharedMemBytes, stream, kernel_params, extra);
+    return call(s.driver.cuLaunchKernel, f, a.gridDimX, a.gridDimY, a.gridDimZ, a.blockDimX, a.blockDimY, a.blockDimZ, a.sharedMemBytes,
+                stream, kernel_params, extra);
   if (!a.attributeBytes && !extra)
-    return call(s.driver.cuLaunchCooperativeKernel, f, a.gridDimX, a.gridDimY, a.gridDimZ, a.blockDimX, a.blockDimY, a.blockDimZ, a.sharedMemBytes, stream,
-                kernel_params);
+    return call(s.driver.cuLaunchCooperativeKernel, f, a.gridDimX, a.gridDimY, a.gridDimZ, a.blockDimX, a.blockDimY, a.blockDimZ,
+                a.sharedMemBytes, stream, kernel_params);
   Attributes attributes;
   if (int rc = attributes.read(s, a.attributes, a.attributes ? a.attributeBytes : 0)) return rc;
   if (a.cooperative) {

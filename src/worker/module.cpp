@@ -49,8 +49,10 @@ struct FatbinWrapper {
 class Images {
  public:
   ~Images() { for (void* p : data_) free(p); }
-  // False: the bytes did not come, or are more than fits.
+  static constexpr uint64_t kMost = 4ull << 30;   // bytes
+  // False: the bytes did not come, or are more than can be meant.
   bool read(Session& s, Request& q, const unsigned long long* sizes, size_t n) {
+    if (q.bulk_left > kMost) return false;
     for (size_t i = 0; i < n; i++) {
       if (sizes[i] > q.bulk_left) return false;
       const size_t room = (sizes[i] + 127) / 64 * 64, padding = n > 1 ? (8 - sizes[i] % 8) % 8 : 0;
@@ -115,12 +117,15 @@ void put_log(wire::Writer& w, const std::vector<char>& log) {
   w.put_array(n ? log.data() : nullptr, n);
 }
 
-// The parameters of a kernel as `info` tells them, one after the other until it refuses.
+// The parameters of a kernel as `info` tells them, one after the other until there is none (INVALID_VALUE). Null: it tells nothing now (no context).
 template <class Info>
 KernelLayout* learn_layout(Info info) {
   auto layout = std::make_unique<KernelLayout>();
   size_t offset = 0, size = 0;
-  for (size_t i = 0; info(i, &offset, &size) == 0; i++) {
+  for (size_t i = 0;; i++) {
+    const int rc = info(i, &offset, &size);
+    if (rc == CUDA_ERROR_INVALID_VALUE) break;
+    if (rc) return nullptr;
     layout->offsets.push_back(uint32_t(offset));
     layout->sizes.push_back(uint32_t(size));
     if (offset + size > layout->bytes) layout->bytes = uint32_t(offset + size);
@@ -128,7 +133,7 @@ KernelLayout* learn_layout(Info info) {
   return layout.release();
 }
 
-// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32), offsets, sizes (arrays of u32); then the
+// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not known now), offsets, sizes (arrays of u32); then the
 // information log and the error log (arrays of char).
 struct Listing {
   wire::Buffer body;
@@ -141,10 +146,13 @@ struct Listing {
     uint64_t handle = s.name(kind, kernel);
     w.put(handle);
     w.put_string(name);
-    w.put(uint32_t(layout->offsets.size()));
-    w.put_array(layout->offsets.data(), layout->offsets.size());
-    w.put_array(layout->sizes.data(), layout->sizes.size());
+    const KernelLayout unknown;
+    const KernelLayout& l = layout ? *layout : unknown;
+    w.put(layout ? uint32_t(l.offsets.size()) : ~0u);
+    w.put_array(l.offsets.data(), l.offsets.size());
+    w.put_array(l.sizes.data(), l.sizes.size());
     handles.push_back(handle);
+    if (!layout) return;
     auto table = s.lock_table();
     KernelLayout** old = s.layouts.find(wire::handle_index(handle));
     if (old && *old) delete layout;   // the driver gave the same kernel before
@@ -155,7 +163,8 @@ struct Listing {
 void list_library(Session& s, CUlibrary library, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
-  if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo || call(d.cuLibraryGetKernelCount, &n, library)) return;
+  if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo) return;
+  if (call(d.cuLibraryGetKernelCount, &n, library)) return;
   std::vector<CUkernel> kernels(n);
   if (n && d.cuLibraryEnumerateKernels(kernels.data(), n, library)) return;
   for (CUkernel k : kernels) {
@@ -168,7 +177,8 @@ void list_library(Session& s, CUlibrary library, Listing& list) {
 void list_module(Session& s, CUmodule module, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
-  if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo || call(d.cuModuleGetFunctionCount, &n, module)) return;
+  if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo) return;
+  if (call(d.cuModuleGetFunctionCount, &n, module)) return;
   std::vector<CUfunction> functions(n);
   if (n && d.cuModuleEnumerateFunctions(functions.data(), n, module)) return;
   for (CUfunction f : functions) {
@@ -197,8 +207,7 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   int rc;
   if (library) {
     CUlibrary loaded = nullptr;
-    rc = call(s.driver.cuLibraryLoadData, &loaded, images.to_load(), jit.options.data(), jit.values.data(), n, static_cast<CUlibraryOption*>(nullptr),
-              static_cast<void**>(nullptr), 0u);
+    rc = call(s.driver.cuLibraryLoadData, &loaded, images.to_load(), jit.options.data(), jit.values.data(), n, nullptr, nullptr, 0u);
     if (!rc) {
       s.bind(handle, wire::kCUlibrary, loaded);
       list_library(s, loaded, list);
@@ -223,12 +232,25 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   return rc;
 }
 
+int tfLayouts(Session& s, Request& q, wire::tfLayouts::Args& a, wire::tfLayouts::Outs&) {
+  CUlibrary library;
+  if (!a.handle || !s.real(a.handle, wire::kCUlibrary, &library)) return CUDA_ERROR_INVALID_HANDLE;
+  Listing list;
+  list_library(s, library, list);
+  const auto kernels = uint32_t(list.handles.size());
+  memcpy(list.body.data(), &kernels, sizeof kernels);
+  list.w.align();
+  s.reply(q, 0, list.body);
+  return 0;
+}
+
 int tfUnload(Session& s, Request&, wire::tfUnload::Args& a, wire::tfUnload::Outs&) {
   CUlibrary library;
   CUmodule module;
   s.modules().unloaded(s, a.handle);
-  if (wire::is_handle(a.handle, wire::kCUlibrary) && s.take(a.handle, wire::kCUlibrary, &library)) return call(s.driver.cuLibraryUnload, library);
-  if (wire::is_handle(a.handle, wire::kCUmodule) && s.take(a.handle, wire::kCUmodule, &module)) return call(s.driver.cuModuleUnload, module);
+  if (!a.handle) return CUDA_ERROR_INVALID_HANDLE;
+  if (s.take(a.handle, wire::kCUlibrary, &library)) return call(s.driver.cuLibraryUnload, library);
+  if (s.take(a.handle, wire::kCUmodule, &module)) return call(s.driver.cuModuleUnload, module);
   return CUDA_ERROR_INVALID_HANDLE;
 }
 

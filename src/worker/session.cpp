@@ -1,6 +1,8 @@
 // The life of a session: greeting, threads, and the loop that reads a call and runs its handler. See session.h.
 #include "worker/session.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@
 namespace worker {
 
 using base::Level;
-static constexpr int kHelloSeconds = 5, kSpareFollowers = 2;
+static constexpr int kHelloSeconds = 5, kLastCallsSeconds = 3, kSpareFollowers = 2;
 static constexpr uint64_t kLeaderSpin = 50'000;   // ns on the socket before it sleeps
 
 constinit thread_local uint32_t Session::t_context_ = 0;
@@ -43,7 +45,8 @@ static bool needs_context(uint16_t op) {
 }
 
 Session::Session(int socket, const ServeOptions& options)
-    : driver(*options.driver), options(options), connection_(socket), receiver_(connection_), spins_(std::thread::hardware_concurrency() >= 4),
+    : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
+      spins_(std::thread::hardware_concurrency() >= 4),
       staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()),
       callbacks_(std::make_unique<Callbacks>(*this)) {
   table_.insert(0, Entry{});       // so that readers never meet the table's own first allocation
@@ -66,7 +69,15 @@ int Session::run() {
     end(1, "no Hello came in time");
     lock.lock();
   }
-  end_.wait(lock, [this] { return over(); });
+  lock.unlock();
+  // The leader sees the client go, unless a call of its own does not come back: then nobody would.
+  for (pollfd p{connection_.fd(), POLLRDHUP, 0}; !over() && poll(&p, 1, -1) < 0 && errno == EINTR;) {}
+  lock.lock();
+  if (!end_.wait_for(lock, std::chrono::seconds(kLastCallsSeconds), [this] { return over(); })) {
+    lock.unlock();
+    end(0, "the client has gone while a call was inside the driver");
+    lock.lock();
+  }
   return status_;
 }
 
@@ -108,10 +119,11 @@ bool Session::hello() {
   }
   memcpy(&h, p, sizeof h);
   char text[200];
-  if (h.magic != wire::kMagic) return refuse(wire::HelloStatus::bad_magic, "this is a tensor-fusion worker, and that was no tensor-fusion client");
+  if (h.magic != wire::kMagic)
+    return refuse(wire::HelloStatus::bad_magic, "this is a tensor-fusion worker, and that was no tensor-fusion client");
   if (h.version < wire::kOldestVersion || h.oldest_version > wire::kVersion) {
-    snprintf(text, sizeof text, "the client speaks protocol versions %u to %u, this worker %u to %u; use the same release on both sides", h.oldest_version,
-             h.version, wire::kOldestVersion, wire::kVersion);
+    snprintf(text, sizeof text, "the client speaks protocol versions %u to %u, this worker %u to %u; use the same release on both sides",
+             h.oldest_version, h.version, wire::kOldestVersion, wire::kVersion);
     return refuse(wire::HelloStatus::bad_version, text);
   }
   if (h.auth_bytes > wire::kMaxHelloText || h.token_bytes > wire::kMaxHelloText)
@@ -195,7 +207,8 @@ Session::Next Session::serve_one() {
   Handler handler = handler_of(header.op);
   if (header.bytes > wire::kMaxArguments || header.bytes % 8 || header.bulk_bytes > wire::kMaxBulk || !handler) {
     char why[100];
-    snprintf(why, sizeof why, "nonsense from the client: call %llu, operation %u, %u bytes", static_cast<unsigned long long>(next_call_), header.op, header.bytes);
+    snprintf(why, sizeof why, "nonsense from the client: call %llu, operation %u, %u bytes", static_cast<unsigned long long>(next_call_),
+             header.op, header.bytes);
     end(1, why);
     return Next::end;
   }
@@ -205,18 +218,33 @@ Session::Next Session::serve_one() {
     return Next::end;
   }
   Request q(next_call_++, header, arguments);
-  try {
-    if (!enter(header.context) && needs_context(header.op)) fail(q, CUDA_ERROR_CONTEXT_IS_DESTROYED);
-    else handler(*this, q);
-  } catch (const std::exception& e) {
-    end(1, e.what());
+  if (header.op == wire::op::tfLaunch && !(header.flags & wire::kWantsReply)) {
+    if (lanes_.take(q.call, header, arguments)) return q.bulk_left && !skip_bulk(q) ? Next::end : Next::lead;
+  } else {
+    lanes_.settle();
   }
+  handle(q, handler);
   if (!q.leads) return Next::follow;
   if (q.bulk_left && !skip_bulk(q)) {
     end(1, "the connection broke within a call");
     return Next::end;
   }
   return Next::lead;
+}
+
+void Session::handle(Request& q, Handler handler) {
+  try {
+    if (!enter(q.header.context) && needs_context(q.header.op)) fail(q, CUDA_ERROR_CONTEXT_IS_DESTROYED);
+    else handler(*this, q);
+  } catch (const std::exception& e) {
+    end(1, e.what());
+  }
+}
+
+void Session::issue(uint64_t call, const wire::CallHeader& header, const uint8_t* arguments) {
+  Request q(call, header, arguments);
+  q.leads = false;
+  handle(q, handler_of(header.op));
 }
 
 bool Session::skip_bulk(Request& q) {

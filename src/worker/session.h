@@ -22,6 +22,7 @@
 #include "wire/handle.h"
 #include "wire/kinds.h"
 #include "worker/driver.h"
+#include "worker/launch_lanes.h"
 #include "worker/serve.h"
 
 namespace worker {
@@ -123,9 +124,13 @@ class Session {
   void send_text();
   static wire::Buffer& scratch();                // this thread's, empty
 
+  // ---- for LaunchLanes: a call that wants no reply, on a thread that does not lead
+  void issue(uint64_t call, const wire::CallHeader& header, const uint8_t* arguments);
+
   // ---- for handlers
   void let_others_lead(Request& q);
   bool read_bulk(Request& q, void* to, uint64_t n);          // leader only; the next n bytes of the call's bulk data
+  bool more_calls() const { return receiver_.buffered(sizeof(wire::CallHeader)); }   // leader only; what has been received already
   // Waits for everything queued in the stream so far (wait.cpp): polls for a moment, then lets others lead.
   int wait_stream(Request& q, CUstream stream);
   CUcontext use_context(uint32_t index);         // makes it this thread's current one; null: none or destroyed
@@ -157,6 +162,7 @@ class Session {
     return e->kind == kind || (kind == wire::kCUfunction && e->kind == wire::kCUkernel) ? e->real : nullptr;
   }
   bool enter(uint32_t context);
+  void handle(Request& q, Handler handler);
   bool hello();
   bool refuse(wire::HelloStatus status, const char* text);
   void start_thread();
@@ -172,6 +178,7 @@ class Session {
   transport::Connection connection_;
   transport::Receiver receiver_;
   bool spins_;
+  LaunchLanes lanes_{*this};                     // leader only
   uint64_t next_call_ = 1;                       // leader only
   std::mutex leader_;                            // held by the leader
   std::atomic<int> followers_{0};                // threads waiting to lead

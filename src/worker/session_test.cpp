@@ -91,6 +91,16 @@ TEST_F(Protocol, OthersLeadWhileOneWaits) {
   }
 }
 
+// Bulk data that a call has no use for is read over, also by a call that hands over.
+TEST_F(Protocol, UnwantedBulkData) {
+  greet();
+  for (size_t n : {1u, 8u, 1001u, 200'001u}) {
+    std::string bulk(n, 'x');
+    EXPECT_EQ(0, client->wait(wire::op::cuCtxSynchronize, wire::cuCtxSynchronize::Args{}, bulk).header.result);
+    EXPECT_EQ(0, client->wait(wire::op::cuStreamQuery, wire::cuStreamQuery::Args{}, bulk).header.result);
+  }
+}
+
 TEST_F(Protocol, EndsWhileACallWaits) {
   greet();
   Fake::get().set_busy(true);
@@ -98,6 +108,23 @@ TEST_F(Protocol, EndsWhileACallWaits) {
   ASSERT_TRUE(Fake::get().wait_for("synchronize"));
   client->close_now();
   runner.join();   // though a thread is inside the driver
+  EXPECT_EQ(0, status);
+}
+
+// Also when it is the leader that is inside the driver, so that nobody reads the connection.
+TEST_F(Protocol, EndsWhileTheLeaderIsStuck) {
+  greet();
+  driver.cuStreamCreate = [](CUstream*, unsigned) {
+    Fake::get().set_busy(true);
+    Fake::get().say("stuck");
+    return fake_wait();
+  };
+  wire::cuStreamCreate::Args a;
+  a.phStream = fake_handle(wire::kCUstream, 44);
+  client->call(wire::op::cuStreamCreate, a);
+  ASSERT_TRUE(Fake::get().wait_for("stuck"));
+  client->close_now();
+  runner.join();
   EXPECT_EQ(0, status);
 }
 
@@ -156,6 +183,7 @@ TEST_F(Protocol, ContextsComeWithCallsAndDie) {
   client->context = 77;
   EXPECT_EQ(CUDA_ERROR_CONTEXT_IS_DESTROYED, client->wait(wire::op::cuEventQuery, query).header.result);
   client->context = kContextIndex;
+  for (int i = 0; i < 8; i++) EXPECT_EQ(0, synchronize());   // so that every thread has led, in this context
   EXPECT_EQ(0, client->wait(wire::op::cuDevicePrimaryCtxReset_v2, wire::cuDevicePrimaryCtxReset_v2::Args{}).header.result);
   EXPECT_EQ(CUDA_ERROR_CONTEXT_IS_DESTROYED, client->wait(wire::op::cuEventQuery, query).header.result);
   wire::cuDevicePrimaryCtxRetain::Args again;

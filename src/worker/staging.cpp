@@ -28,7 +28,7 @@ Block* Staging::acquire(uint64_t bytes, CUcontext context) {
   const int kind = kind_of(bytes);
   Block* b = nullptr;
   std::unique_lock lock(lock_);
-  if (free_[kind].empty()) reclaim(kind);
+  if (free_[kind].empty() || kind == 2) reclaim(kind);   // a large block that was used just now is still in the CPU's cache
   if (free_[kind].empty() && total_[kind] < kLimits[kind]) add_slab(kind, context);
   for (uint64_t until = 0; free_[kind].empty();) {
     uint64_t now = base::now_ns();

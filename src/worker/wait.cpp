@@ -1,5 +1,5 @@
-// Waiting for the GPU. A short wait is polled for while this thread leads, because handing over costs more than it; a longer one is left to
-// the driver, with another thread leading.
+// Waiting for the GPU. A short wait is polled for while this thread leads and no call is there to be run, because handing over costs more than
+// it; a longer one is left to the driver, with another thread leading.
 #include "base/futex.h"
 #include "worker/handlers.h"
 
@@ -10,8 +10,9 @@ static constexpr uint64_t kPoll = 30'000;   // ns
 // query() -> CUresult is asked until it says something else than NOT_READY.
 template <class F>
 static int poll(Session& s, F query) {
-  int rc = CUDA_ERROR_NOT_READY;
-  for (uint64_t until = base::now_ns() + s.spin_ns(kPoll); (rc = query()) == CUDA_ERROR_NOT_READY && base::now_ns() < until;) base::pause();
+  int rc;
+  const uint64_t until = base::now_ns() + s.spin_ns(kPoll);
+  while ((rc = query()) == CUDA_ERROR_NOT_READY && !s.more_calls() && base::now_ns() < until) base::pause();
   return rc;
 }
 

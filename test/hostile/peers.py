@@ -47,7 +47,7 @@ class Worker:
     def session_pids(self):
         """Its child processes: the sessions and the spare."""
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        return [int(p) for p in open(path).read().split()]
+        return [int(p) for p in pathlib.Path(path).read_text().split()]
 
     def require_service(self):
         """A whole client run through this worker."""

@@ -31,4 +31,17 @@ CUresult cuGraphExecUpdate(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphNode* 
   return result;
 }
 
+CUresult cuMemcpyBatchAsync(CUdeviceptr* dsts, CUdeviceptr* srcs, size_t* sizes, size_t count, CUmemcpyAttributes* attrs, size_t* attrsIdxs,
+                            size_t numAttrs, size_t* failIdx, CUstream hStream) {
+  if (failIdx) *failIdx = SIZE_MAX;          // no single copy is to blame
+  return cuMemcpyBatchAsync_v2(dsts, srcs, sizes, count, attrs, attrsIdxs, numAttrs, hStream);
+}
+CUresult cuMemAllocHost(void** pp, unsigned int bytesize) { return cuMemAllocHost_v2(pp, bytesize); }
+
+// Device memory is host memory here: other devices' writes are visible at once.
+CUresult cuFlushGPUDirectRDMAWrites(CUflushGPUDirectRDMAWritesTarget, CUflushGPUDirectRDMAWritesScope) {
+  softgpu::api::ContextRef context;
+  return softgpu::api::enter(&context);
+}
+
 }  // extern "C"

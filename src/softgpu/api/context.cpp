@@ -151,17 +151,23 @@ StreamRef Context::per_thread_stream() {
   return s;
 }
 
+void synchronize_device(Device* device) {
+  std::vector<ContextRef> all;
+  contexts().take_if([&](Context& c) {
+    if (c.device == device && c.alive) all.push_back(c.shared_from_this());
+    return false;
+  });
+  for (auto& c : all) c->synchronize();
+}
+
+bool valid_context_flags(unsigned flags) {
+  unsigned schedule = flags & CU_CTX_SCHED_MASK;
+  return !(flags & ~unsigned(CU_CTX_FLAGS_MASK)) && (schedule == 0 || schedule == 1 || schedule == 2 || schedule == 4);
+}
+
 }  // namespace softgpu::api
 
 using namespace softgpu::api;
-
-namespace {
-constexpr unsigned kContextFlags = CU_CTX_FLAGS_MASK;
-bool valid_flags(unsigned flags) {
-  unsigned schedule = flags & CU_CTX_SCHED_MASK;
-  return !(flags & ~kContextFlags) && (schedule == 0 || schedule == 1 || schedule == 2 || schedule == 4);
-}
-}  // namespace
 
 extern "C" {
 
@@ -185,7 +191,7 @@ CUresult cuInit(unsigned int Flags) {
 
 CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
   TRY(initialized());
-  REQUIRE(pctx && valid_flags(flags));
+  REQUIRE(pctx && valid_context_flags(flags));
   Device* device = device_of(dev);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   auto context = std::make_shared<Context>(device, flags, false);
@@ -309,67 +315,8 @@ CUresult cuCtxGetFlags(unsigned int* flags) {
 CUresult cuCtxSetFlags(unsigned int flags) {
   ContextRef context;
   TRY(enter(&context));
-  REQUIRE(valid_flags(flags));
+  REQUIRE(valid_context_flags(flags));
   context->flags = flags;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
-  TRY(initialized());
-  REQUIRE(pctx);
-  Device* device = device_of(dev);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
-  ContextRef context = primary_context(*device);
-  std::lock_guard lock(device->primary_mutex);
-  if (!context->alive) {
-    context->flags = device->primary_flags;
-    context->start();
-  }
-  device->primary_retained++;
-  *pctx = context->handle;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
-  TRY(initialized());
-  Device* device = device_of(dev);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
-  std::lock_guard lock(device->primary_mutex);
-  if (device->primary_retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  if (--device->primary_retained == 0 && device->primary->alive) device->primary->stop();
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
-  TRY(initialized());
-  Device* device = device_of(dev);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
-  std::lock_guard lock(device->primary_mutex);
-  if (device->primary && device->primary->alive) device->primary->stop();
-  device->primary_retained = 0;
-  device->primary_flags = 0;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
-  TRY(initialized());
-  Device* device = device_of(dev);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
-  REQUIRE(flags && active);
-  std::lock_guard lock(device->primary_mutex);
-  *active = device->primary && device->primary->alive;
-  *flags = *active ? device->primary->flags.load() : device->primary_flags;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
-  TRY(initialized());
-  Device* device = device_of(dev);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
-  REQUIRE(valid_flags(flags));
-  std::lock_guard lock(device->primary_mutex);
-  device->primary_flags = flags;
-  if (device->primary) device->primary->flags = flags;
   return CUDA_SUCCESS;
 }
 

@@ -87,6 +87,8 @@ ContextRef current_context();                        // may be null
 CUresult find_context(CUcontext h, ContextRef* out); // h null: the current one
 Registry<CUcontext, Context>& contexts();
 ContextRef primary_context(Device& device);          // the object, active or not
+bool valid_context_flags(unsigned flags);
+void synchronize_device(Device* device);             // waits for the work of every context of the device
 std::vector<ContextRef>& context_stack();            // of the calling thread
 
 // True on the thread that runs a host function of a stream: the driver API must not be called there.

@@ -1,4 +1,4 @@
-// cuDeviceGetAttribute: one row per attribute. What the engine cannot do (textures, clusters, virtual memory, IPC, peers) is answered 0;
+// cuDeviceGetAttribute: one row per attribute. What the engine cannot do (textures, clusters, IPC, peers) is answered 0;
 // sizes of texture and surface are those of the hardware generation, because programs print them. Any thread may call.
 #include "softgpu/api/context.h"
 #include "softgpu/api/profile.h"
@@ -55,6 +55,8 @@ struct Table {
       {CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 1},
       {CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS, 1},
       {CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, 1},
+      {CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED, 1},
       {CU_DEVICE_ATTRIBUTE_GLOBAL_L1_CACHE_SUPPORTED, 1},
       {CU_DEVICE_ATTRIBUTE_LOCAL_L1_CACHE_SUPPORTED, 1},
       {CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_MEM_OPS_V1, 1},

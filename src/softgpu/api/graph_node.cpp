@@ -1,5 +1,6 @@
 // Nodes of graphs: made from parameters, read back, changed in a graph or in an executable graph. Any thread may call.
 #include <algorithm>
+#include <cstring>
 
 #include "softgpu/api/copy.h"
 #include "softgpu/api/event.h"
@@ -205,6 +206,32 @@ CUresult cuGraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNod
   REQUIRE(nodeParams);
   CUDA_KERNEL_NODE_PARAMS params = current_form(*nodeParams);
   return cuGraphExecKernelNodeSetParams_v2(hGraphExec, hNode, &params);
+}
+
+// Of the attributes only "cooperative" means anything here; the rest is accepted, and read back as 0.
+CUresult cuGraphKernelNodeGetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, CUkernelNodeAttrValue* value_out) {
+  TRY(initialized());
+  REQUIRE(value_out);
+  std::lock_guard lock(capture_lock());
+  KernelWork* k = work_in<KernelWork>(hNode);
+  REQUIRE(k);
+  memset(value_out, 0, sizeof *value_out);
+  if (attr == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) value_out->cooperative = k->launch.cooperative;
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, const CUkernelNodeAttrValue* value) {
+  TRY(initialized());
+  REQUIRE(value);
+  std::lock_guard lock(capture_lock());
+  KernelWork* k = work_in<KernelWork>(hNode);
+  REQUIRE(k);
+  if (attr == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) k->launch.cooperative = value->cooperative != 0;
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode dst, CUgraphNode src) {
+  CUkernelNodeAttrValue value;
+  TRY(cuGraphKernelNodeGetAttribute(src, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value));
+  return cuGraphKernelNodeSetAttribute(dst, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value);
 }
 
 // Copies and fills

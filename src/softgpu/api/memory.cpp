@@ -35,7 +35,7 @@ std::atomic<uint64_t> g_next_id{1};
 void remember(Allocation a) {
   a.id = g_next_id++;
   if (a.context) a.context_id = a.context->id;
-  if (a.on_host())
+  if (a.on_host() || a.kind == MemoryKind::mapped)
     for (int i = 0; i < device_count(); i++) device_of(i)->memory.add_host_range(reinterpret_cast<void*>(a.base), a.bytes);
   if (a.pool) a.pool->add(a.bytes);
   std::unique_lock lock(table().m);
@@ -73,7 +73,7 @@ bool take_allocation(uint64_t base, Allocation* out, bool (*wanted)(const Alloca
 }
 
 void release_bytes(const Allocation& a) {
-  if (a.on_host()) {
+  if (a.on_host() || a.kind == MemoryKind::mapped) {
     void* p = reinterpret_cast<void*>(a.base);
     for (int i = 0; i < device_count(); i++) device_of(i)->memory.remove_host_range(p);
     if (a.kind == MemoryKind::host) munmap(p, a.bytes);
@@ -100,16 +100,27 @@ void memory_of_ended_context(const ContextRef& context) {
 }
 
 bool device_range(const Context& context, uint64_t address, uint64_t bytes) {
-  if (context.device->memory.valid(address, bytes)) return true;
+  auto covers = [&](const Memory& memory) {        // by one range, or by several mapped side by side
+    uint64_t base, size;
+    for (uint64_t at = address, end = address + bytes; at < end; at = base + size)
+      if (!memory.find(at, &base, &size)) return false;
+    return true;
+  };
+  if (address + bytes < address) return false;
+  if (covers(context.device->memory)) return true;
   for (int i = 0; i < device_count(); i++)
-    if (device_of(i) != context.device && device_of(i)->memory.valid(address, bytes)) return true;
+    if (device_of(i) != context.device && covers(device_of(i)->memory)) return true;
   return false;
 }
 
 bool pinned_range(uint64_t address, uint64_t bytes) {
   std::shared_lock lock(table().m);
-  auto it = holder(address);
-  return it != table().by_base.end() && bytes <= it->second.base + it->second.bytes - address;
+  for (uint64_t at = address, end = address + bytes; at < end;) {
+    auto it = holder(at);
+    if (it == table().by_base.end()) return false;
+    at = it->second.base + it->second.bytes;
+  }
+  return true;
 }
 
 bool in_device_window(uint64_t address) {
@@ -170,9 +181,9 @@ CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (!dptr) return CUDA_SUCCESS;
   TRY(refuse_unsafe());
   Allocation a;
-  if (!find_allocation(dptr, &a) || a.base != dptr || a.on_host() || !a.id) return CUDA_ERROR_INVALID_VALUE;
+  if (!find_allocation(dptr, &a) || a.base != dptr || !a.freeable() || !a.id) return CUDA_ERROR_INVALID_VALUE;
   a.context->synchronize();      // work that may still use it
-  if (!take_allocation(dptr, &a, [](const Allocation& x) { return !x.on_host(); })) return CUDA_ERROR_INVALID_VALUE;
+  if (!take_allocation(dptr, &a, [](const Allocation& x) { return x.freeable(); })) return CUDA_ERROR_INVALID_VALUE;
   release_bytes(a);
   return context->error();
 }

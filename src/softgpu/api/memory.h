@@ -5,7 +5,7 @@
 
 namespace softgpu::api {
 
-enum class MemoryKind { device, managed, pool, host, registered };
+enum class MemoryKind { device, managed, pool, host, registered, mapped };   // mapped: by cuMemMap
 
 struct Allocation {
   uint64_t base = 0, bytes = 0;
@@ -16,6 +16,7 @@ struct Allocation {
   unsigned flags = 0;               // of cuMemHostAlloc, cuMemHostRegister, cuMemAllocManaged
   std::shared_ptr<Pool> pool;
   uint64_t id = 0;                  // CU_POINTER_ATTRIBUTE_BUFFER_ID
+  bool freeable() const { return kind == MemoryKind::device || kind == MemoryKind::managed || kind == MemoryKind::pool; }
   bool on_host() const { return kind == MemoryKind::host || kind == MemoryKind::registered; }
 };
 

@@ -133,4 +133,21 @@ CUresult cuMemAdvise_v2(CUdeviceptr devPtr, size_t count, CUmem_advise advice, C
   return cuMemAdvise(devPtr, count, advice, 0);
 }
 
+// Advice is not kept, so the answers are those of memory that nobody has advised on.
+CUresult cuMemRangeGetAttribute(void* data, size_t dataSize, CUmem_range_attribute attribute, CUdeviceptr devPtr, size_t count) {
+  TRY(check_managed(devPtr, count));
+  REQUIRE(data && dataSize >= 4 && dataSize % 4 == 0);
+  auto* words = static_cast<int*>(data);
+  switch (attribute) {
+    case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY: *words = 0; break;
+    case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
+    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION: *words = -2; break;     // none
+    case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
+      for (size_t i = 0; i < dataSize / 4; i++) words[i] = -2;
+      break;
+    default: return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  return CUDA_SUCCESS;
+}
+
 }  // extern "C"

@@ -223,4 +223,37 @@ CUresult cuDeviceSetMemPool(CUdevice dev, CUmemoryPool pool) {
   return CUDA_SUCCESS;
 }
 
+// The forms that name the pool's place instead of a device.
+CUresult cuMemGetDefaultMemPool(CUmemoryPool* pool_out, CUmemLocation* location, CUmemAllocationType type) {
+  REQUIRE(location && type == CU_MEM_ALLOCATION_TYPE_PINNED);
+  return location->type == CU_MEM_LOCATION_TYPE_DEVICE ? cuDeviceGetDefaultMemPool(pool_out, location->id) : CUDA_ERROR_NOT_SUPPORTED;
+}
+CUresult cuMemGetMemPool(CUmemoryPool* pool, CUmemLocation* location, CUmemAllocationType type) {
+  REQUIRE(location && type == CU_MEM_ALLOCATION_TYPE_PINNED);
+  return location->type == CU_MEM_LOCATION_TYPE_DEVICE ? cuDeviceGetMemPool(pool, location->id) : CUDA_ERROR_NOT_SUPPORTED;
+}
+CUresult cuMemSetMemPool(CUmemLocation* location, CUmemAllocationType type, CUmemoryPool pool) {
+  REQUIRE(location && type == CU_MEM_ALLOCATION_TYPE_PINNED);
+  return location->type == CU_MEM_LOCATION_TYPE_DEVICE ? cuDeviceSetMemPool(location->id, pool) : CUDA_ERROR_NOT_SUPPORTED;
+}
+
+// Memory of graphs is not pooled: nothing is kept back.
+CUresult cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute, void* value) {
+  TRY(initialized());
+  if (!device_of(device)) return CUDA_ERROR_INVALID_DEVICE;
+  REQUIRE(value);
+  *static_cast<cuuint64_t*>(value) = 0;
+  return CUDA_SUCCESS;
+}
+CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute, void* value) {
+  TRY(initialized());
+  if (!device_of(device)) return CUDA_ERROR_INVALID_DEVICE;
+  REQUIRE(value && *static_cast<cuuint64_t*>(value) == 0);
+  return CUDA_SUCCESS;
+}
+CUresult cuDeviceGraphMemTrim(CUdevice device) {
+  TRY(initialized());
+  return device_of(device) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
 }  // extern "C"

@@ -1,4 +1,4 @@
-// Limits, caches and priorities of the current context, and the object behind each device's primary context. Any thread may call.
+// Primary contexts: one per device, made when it is first retained; the handle outlives release and reset. Any thread may call.
 #include "softgpu/api/context.h"
 
 namespace softgpu::api {
@@ -18,105 +18,63 @@ using namespace softgpu::api;
 
 extern "C" {
 
-CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(pvalue);
-  if (unsigned(limit) >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
-  *pvalue = context->limits[limit];
-  return CUDA_SUCCESS;
-}
-
-CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
-  ContextRef context;
-  TRY(enter(&context));
-  if (unsigned(limit) >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
-  switch (limit) {
-    case CU_LIMIT_STACK_SIZE:
-      REQUIRE(value <= 512 * 1024);
-      value = (value + 15) & ~size_t(15);
-      break;
-    case CU_LIMIT_MAX_L2_FETCH_GRANULARITY:
-      REQUIRE(value <= 128);
-      break;
-    case CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH:
-    case CU_LIMIT_PERSISTING_L2_CACHE_SIZE:
-    case CU_LIMIT_SHMEM_SIZE:
-    case CU_LIMIT_CIG_ENABLED:
-    case CU_LIMIT_CIG_SHMEM_FALLBACK_ENABLED:
-      return CUDA_ERROR_UNSUPPORTED_LIMIT;
-    default:
-      break;
+CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
+  TRY(initialized());
+  REQUIRE(pctx);
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  ContextRef context = primary_context(*device);
+  std::lock_guard lock(device->primary_mutex);
+  if (!context->alive) {
+    context->flags = device->primary_flags;
+    context->start();
   }
-  context->limits[limit] = value;
+  device->primary_retained++;
+  *pctx = context->handle;
   return CUDA_SUCCESS;
 }
 
-CUresult cuCtxGetCacheConfig(CUfunc_cache* pconfig) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(pconfig);
-  *pconfig = context->cache_config;
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
+  TRY(initialized());
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(device->primary_mutex);
+  if (device->primary_retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  if (--device->primary_retained == 0 && device->primary->alive) device->primary->stop();
   return CUDA_SUCCESS;
 }
 
-CUresult cuCtxSetCacheConfig(CUfunc_cache config) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(config >= CU_FUNC_CACHE_PREFER_NONE && config <= CU_FUNC_CACHE_PREFER_EQUAL);
-  context->cache_config = config;
+CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
+  TRY(initialized());
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(device->primary_mutex);
+  if (device->primary && device->primary->alive) device->primary->stop();
+  device->primary_retained = 0;
+  device->primary_flags = 0;
   return CUDA_SUCCESS;
 }
 
-CUresult cuCtxGetSharedMemConfig(CUsharedconfig* pConfig) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(pConfig);
-  *pConfig = CU_SHARED_MEM_CONFIG_FOUR_BYTE_BANK_SIZE;
+CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
+  TRY(initialized());
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  REQUIRE(flags && active);
+  std::lock_guard lock(device->primary_mutex);
+  *active = device->primary && device->primary->alive;
+  *flags = *active ? device->primary->flags.load() : device->primary_flags;
   return CUDA_SUCCESS;
 }
 
-CUresult cuCtxSetSharedMemConfig(CUsharedconfig config) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(config >= CU_SHARED_MEM_CONFIG_DEFAULT_BANK_SIZE && config <= CU_SHARED_MEM_CONFIG_EIGHT_BYTE_BANK_SIZE);
+CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
+  TRY(initialized());
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  REQUIRE(valid_context_flags(flags));
+  std::lock_guard lock(device->primary_mutex);
+  device->primary_flags = flags;
+  if (device->primary) device->primary->flags = flags;
   return CUDA_SUCCESS;
-}
-
-CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) {
-  ContextRef context;
-  TRY(enter(&context));
-  if (leastPriority) *leastPriority = 0;
-  if (greatestPriority) *greatestPriority = -5;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuCtxResetPersistingL2Cache(void) {
-  ContextRef context;
-  return enter(&context);
-}
-
-CUresult cuCtxGetExecAffinity(CUexecAffinityParam* pExecAffinity, CUexecAffinityType) {
-  ContextRef context;
-  TRY(enter(&context));
-  REQUIRE(pExecAffinity);
-  return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
-}
-
-CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags) {
-  ContextRef context, peer;
-  TRY(enter(&context));
-  REQUIRE(Flags == 0);
-  TRY(find_context(peerContext, &peer));
-  if (peer == context) return CUDA_ERROR_INVALID_CONTEXT;
-  return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
-}
-
-CUresult cuCtxDisablePeerAccess(CUcontext peerContext) {
-  ContextRef context, peer;
-  TRY(enter(&context));
-  TRY(find_context(peerContext, &peer));
-  return CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
 }
 
 }  // extern "C"

@@ -21,7 +21,7 @@ template <class Handle, class T>
 class Registry {
  public:
   Handle add(std::shared_ptr<T> object) {
-    Handle h = reinterpret_cast<Handle>(next_handle_number());
+    Handle h = (Handle)(next_handle_number());   // a pointer type, or for VMM an integer
     object->handle = h;
     std::unique_lock lock(m_);
     live_.emplace(h, std::move(object));

@@ -7,7 +7,7 @@
 namespace softgpu {
 namespace {
 
-enum { kNone, kPrintf, kMalloc, kFree, kAssert };
+enum { kNone, kPrintf, kMalloc, kFree, kAssert, kDeviceRuntime };
 constexpr size_t kLongestString = 64 << 10;   // what %s shows at most
 
 class Call {
@@ -121,7 +121,8 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
 }  // namespace
 
 int Builtins::number(std::string_view name) {
-  return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert : kNone;
+  return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert
+         : name.substr(0, 3) == "cnp" ? kDeviceRuntime : kNone;   // what libcudadevrt is built on: launches from kernels
 }
 
 bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number, uint32_t mask) {
@@ -145,6 +146,9 @@ bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number
         }
         break;
       }
+      case kDeviceRuntime:
+        w.fault = 719, w.fault_lane = static_cast<uint32_t>(lane), w.fault_text = "launching kernels from a kernel is not supported";
+        return false;
       case kAssert: {
         const Launch& l = cta.launch_.launch;
         uint32_t t = w.number * 32 + static_cast<uint32_t>(lane);

@@ -1,4 +1,4 @@
-// Device functions that every program may call without bringing them: vprintf, malloc, free, __assertfail.
+// Device functions that every program may call without bringing them: vprintf, malloc, free, __assertfail; cnp… only fail when called.
 // Called by the interpreter on whichever thread runs the warp.
 #pragma once
 #include <string_view>

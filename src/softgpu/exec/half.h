@@ -26,7 +26,7 @@ inline uint32_t narrow(double v, int mantissa, int exponent, uint8_t round, bool
   int bias = (1 << (exponent - 1)) - 1, top = (1 << exponent) - 1;
   int e = static_cast<int>(b >> 52 & 0x7ff);
   uint64_t frac = b & 0xfffffffffffff;
-  if (e == 0x7ff) return frac ? (1u << (mantissa + exponent)) - 1 : sign | static_cast<uint32_t>(top) << mantissa;
+  if (e == 0x7ff) return frac ? (1u << (mantissa + exponent)) - 1 : sign | ((static_cast<uint32_t>(top) << mantissa) - (infinities ? 0 : 1));
   if (e == 0 && frac == 0) return sign;
   int unbiased = e ? e - 1023 : -1022;
   if (e) frac |= 1ull << 52;
@@ -47,7 +47,7 @@ inline uint32_t narrow(double v, int mantissa, int exponent, uint8_t round, bool
   kept += up;
   uint64_t value = biased ? (static_cast<uint64_t>(biased - 1) << mantissa) + kept : kept;   // the hidden bit carries into the exponent
   if (value >= static_cast<uint64_t>(top) << mantissa) {
-    bool to_max = round == kZero || (round == kDown && !sign) || (round == kUp && sign) || !infinities;
+    bool to_max = round == kZero || (round == kDown && !sign) || (round == kUp && sign) || !infinities;   // !infinities: saturate
     value = (static_cast<uint64_t>(top) << mantissa) - (to_max ? 1 : 0);
   }
   return sign | static_cast<uint32_t>(value);
@@ -55,6 +55,28 @@ inline uint32_t narrow(double v, int mantissa, int exponent, uint8_t round, bool
 
 inline uint16_t double_to_half(double v, uint8_t round = kNearest) { return static_cast<uint16_t>(narrow(v, 10, 5, round)); }
 inline uint16_t double_to_brain(double v, uint8_t round = kNearest) { return static_cast<uint16_t>(narrow(v, 7, 8, round)); }
+
+// 8-bit floats: e4m3 has no infinity and one NaN (0x7f), e5m2 is like f16 cut short. To them always with satfinite.
+inline uint8_t double_to_e4m3(double v) {
+  if (v != v) return 0x7f;
+  uint32_t sign = __builtin_signbit(v) ? 0x80 : 0, r;
+  double a = sign ? -v : v;
+  r = a >= 464 ? 0x7e : narrow(a, 3, 5, kNearest);   // rounded with an exponent bit to spare, then moved to bias 7
+  if (a < 464) {
+    if (a < 0x1p-6) r = static_cast<uint32_t>(__builtin_rint(a * 0x1p9));   // subnormal: steps of 2^-9
+    else r -= 8u << 3;
+    if (r > 0x7e) r = 0x7e;
+  }
+  return static_cast<uint8_t>(r | sign);
+}
+inline uint8_t double_to_e5m2(double v) { return v != v ? 0x7f : static_cast<uint8_t>(narrow(v, 2, 5, kNearest, false)); }
+inline uint16_t e4m3_to_half(uint8_t b) {
+  if ((b & 0x7f) == 0x7f) return 0x7fff;
+  int e = b >> 3 & 15, m = b & 7;
+  float v = e ? (1 + m / 8.0f) * __builtin_ldexpf(1.0f, e - 7) : m * 0x1p-9f;
+  return static_cast<uint16_t>(narrow(b & 0x80 ? -v : v, 10, 5, kNearest) | (b & 0x80) << 8);
+}
+inline uint16_t e5m2_to_half(uint8_t b) { return (b & 0x7f) > 0x7c ? 0x7fff : static_cast<uint16_t>(b << 8); }
 
 // f32 to f16, nearest even, without branches so that loops over it vectorise.
 inline uint16_t float_to_half(float f) {

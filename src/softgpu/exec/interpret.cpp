@@ -103,9 +103,16 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
       switch (in.kind) {
         case Kind::Plain: break;
         case Kind::Sync: {
-          uint32_t members = reinterpret_cast<const uint32_t*>(w.regs + in.r[4])[std::countr_zero(m)];
-          uint32_t here = f.mask();
-          if ((members & here & ~m) && !w.force) {
+          // Lanes may name different sets of members at one instruction: each set goes through when all of it has arrived.
+          const uint32_t* members = reinterpret_cast<const uint32_t*>(w.regs + in.r[4]);
+          uint32_t here = f.mask(), ready = 0;
+          for (uint32_t left = m; left && !ready;) {
+            uint32_t named = members[std::countr_zero(left)], same = 0;
+            for (uint32_t k = left; k; k &= k - 1) if (members[std::countr_zero(k)] == named) same |= k & (0 - k);
+            if (!(named & here & ~same) || w.force) ready = same;
+            left &= ~same;
+          }
+          if (!ready) {
             f.groups[self].pc = pc;
             f.groups[self].mask = m;
             f.groups[self].wait = Group::AtSync;
@@ -114,7 +121,18 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
             continue;
           }
           w.force = false;
-          in.fn(w, in, m);
+          in.fn(w, in, ready);
+          if (w.fault) {
+            report(w, in, fn);
+            return Fault;
+          }
+          if (ready != m) {   // the other sets come to this instruction again
+            f.groups[self].pc = pc + 1;
+            f.groups[self].mask = mask & ~(m & ~ready);
+            split(m & ~ready, pc);
+            chosen = false;
+            continue;
+          }
           pc++;
           break;
         }

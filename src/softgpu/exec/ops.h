@@ -24,6 +24,7 @@ Fn select_memory(const Key& k);
 Fn select_atomic(const Key& k);
 Fn select_warp(const Key& k);
 Fn select_matrix(const Key& k);
+Fn select_mbarrier(const Key& k);
 
 namespace {
 

@@ -152,7 +152,7 @@ template <class T, int Class> void testp(Warp& w, const Insn& in, uint32_t mask)
     uint64_t b = bits_of(a[i]), exp = sizeof(T) == 4 ? b >> 23 & 0xff : b >> 52 & 0x7ff, top = sizeof(T) == 4 ? 0xff : 0x7ff;
     uint64_t frac = sizeof(T) == 4 ? b & 0x7fffff : b & 0xfffffffffffff;
     bool v = Class == 0 ? exp != top : Class == 1 ? exp == top && !frac : Class == 2 ? exp != top || !frac : Class == 3 ? exp == top && frac
-             : Class == 4 ? exp != top && exp != 0 : exp == 0 && frac;
+             : Class == 4 ? exp != top && (exp != 0 || !frac) : exp == 0 && frac;
     r |= static_cast<uint32_t>(v) << i;
   }
   set_pred(w, in.r[0], mask, r);

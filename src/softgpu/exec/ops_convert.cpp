@@ -12,10 +12,10 @@ template <class T> inline T clamp01(T v) { return v > 0 ? (v < 1 ? v : T{1}) : T
 
 template <class D_, class A_> struct Plain { using D = D_; using A = A_; static D f(A a) { return static_cast<D>(a); } };
 template <class D_, class A_> struct PlainSlow : Plain<D_, A_> { static constexpr bool slow = true; };
-struct WidenFtz { using D = double; using A = float; static double f(float a) { return flush(a); } };
-struct NarrowF { using D = float; using A = double; static float f(double a) { float r = static_cast<float>(a); return r != r ? float_of(0x7fffffff) : r; } };
+struct WidenFtz { using D = double; using A = float; static double f(float a) { return a != a ? double_of(0x7fffffffe0000000) : static_cast<double>(flush(a)); } };
+struct NarrowF { using D = float; using A = double; static float f(double a) { return static_cast<float>(a); } };
 struct NarrowFtz { using D = float; using A = double; static float f(double a) { return flush(NarrowF::f(a)); } };
-struct HalfUp { using D = float; using A = uint16_t; static float f(uint16_t a) { return half_to_float(a); } };
+struct HalfUp { using D = float; using A = uint16_t; static float f(uint16_t a) { return (a & 0x7fff) > 0x7c00 ? float_of(0x7fffffff) : half_to_float(a); } };
 struct HalfDown { using D = uint16_t; using A = float; static uint16_t f(float a) { return float_to_half(a); } };
 struct BrainUp { using D = float; using A = uint16_t; static float f(uint16_t a) { return float_of(static_cast<uint32_t>(a) << 16); } };
 struct BrainDown { using D = uint16_t; using A = float; static uint16_t f(float a) { return float_to_brain(a); } };
@@ -101,15 +101,15 @@ template <class D> Fn to_int_fn(Ty src, uint8_t r, bool ftz) {
 }
 
 // Everything else, one lane at a time through double with a single final rounding; in.imm: flags << 8 | rounding.
-inline uint64_t store_bits(double v, Ty d, uint8_t round, uint16_t flags) {
+inline uint64_t store_bits(double v, Ty d, uint8_t round, uint16_t flags, bool wide = false) {   // wide: v was an f64, whose NaNs keep their bits
   if (round >= kIntNearest && round != 0xff) v = integral(v, round), round = kNearest;
   if (flags & kSat) v = clamp01(v);
   if (flags & kRelu) v = v > 0 || v != v ? v : 0.0;
   if (round == 0xff) round = kNearest;
   switch (d) {
-    case Ty::F16: return double_to_half(v, round);
-    case Ty::BF16: return double_to_brain(v, round);
-    case Ty::TF32: return v != v ? 0x7fffffff : narrow(v, 10, 8, round) << 13;
+    case Ty::F16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7e00 | (bits_of(v) >> 42 & 0x3ff) : double_to_half(v, round);
+    case Ty::BF16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7fc0 | (bits_of(v) >> 45 & 0x7f) : double_to_brain(v, round);
+    case Ty::TF32: return v != v ? 0x7fffe000 : narrow(v, 10, 8, round) << 13;
     case Ty::F32: {
       uint32_t b = v != v ? 0x7fffffff : narrow(v, 23, 8, round);
       return flags & kFtz && !(b & 0x7f800000) ? b & 0x80000000 : b;
@@ -122,7 +122,9 @@ template <Ty D, Src S> void general(Warp& w, const Insn& in, uint32_t mask) {
   uint8_t round = static_cast<uint8_t>(in.imm);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    uint64_t b = store_bits(load<S>(w, in.r[1], i, flags & kFtz), D, round, flags);
+    uint64_t b = store_bits(load<S>(w, in.r[1], i, flags & kFtz), D, round, flags, S == Src::F64);
+    if constexpr (D == Ty::TF32)   // rna only cuts a NaN
+      if (uint32_t raw = reg<uint32_t>(w, in.r[1])[i]; round == kAway && (raw & 0x7fffffff) > 0x7f800000) b = raw & 0xffffe000;
     if constexpr (D == Ty::F64) reg<uint64_t>(w, in.r[0])[i] = b;
     else reg<uint32_t>(w, in.r[0])[i] = static_cast<uint32_t>(b);
   }
@@ -197,6 +199,31 @@ template <Ty D> void pack_floats(Warp& w, const Insn& in, uint32_t mask) {
     reg<uint32_t>(w, in.r[0])[i] = r;
   }
 }
+// Pairs of 8-bit floats: from two f32 (in.r[2] set) or one f16x2, and to f16x2.
+template <bool E4> void pack_fp8(Warp& w, const Insn& in, uint32_t mask) {
+  bool relu = static_cast<uint16_t>(in.imm >> 8) & kRelu;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    uint32_t both = reg<uint32_t>(w, in.r[1])[i];
+    float a = in.r[2] != kNoReg ? reg<float>(w, in.r[1])[i] : half_to_float(static_cast<uint16_t>(both >> 16));
+    float b = in.r[2] != kNoReg ? reg<float>(w, in.r[2])[i] : half_to_float(static_cast<uint16_t>(both));
+    if (relu) a = a > 0 || a != a ? a : 0, b = b > 0 || b != b ? b : 0;
+    uint32_t hi = E4 ? double_to_e4m3(a) : double_to_e5m2(a), lo = E4 ? double_to_e4m3(b) : double_to_e5m2(b);
+    reg<uint32_t>(w, in.r[0])[i] = hi << 8 | lo;
+  }
+}
+template <bool E4> void unpack_fp8(Warp& w, const Insn& in, uint32_t mask) {
+  bool relu = static_cast<uint16_t>(in.imm >> 8) & kRelu;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    auto one = [&](uint32_t v) {
+      uint32_t h = E4 ? e4m3_to_half(static_cast<uint8_t>(v)) : e5m2_to_half(static_cast<uint8_t>(v));
+      return relu && h >> 15 ? 0 : h;
+    };
+    uint32_t v = reg<uint32_t>(w, in.r[1])[i];
+    reg<uint32_t>(w, in.r[0])[i] = one(v >> 8 & 0xff) << 16 | one(v & 0xff);
+  }
+}
 template <int Bits, bool Signed> void pack_ints(Warp& w, const Insn& in, uint32_t mask) {
   constexpr int64_t lo = Signed ? -(1ll << (Bits - 1)) : 0, hi = Signed ? (1ll << (Bits - 1)) - 1 : (1ll << Bits) - 1;
   for (uint32_t m = mask; m; m &= m - 1) {
@@ -264,11 +291,17 @@ Fn select_convert(const Key& k) {
         default: return nullptr;
       }
     case Op::CvtPack:
+      if (k.t2 == Ty::F32 && (k.t == Ty::E4M3x2 || k.t == Ty::E5M2x2))
+        return (k.flags & ~kRelu) == kFinite && k.round == kNearest ? (k.t == Ty::E4M3x2 ? pack_fp8<true> : pack_fp8<false>) : nullptr;
       if (k.t2 != Ty::F32 || (k.flags & ~kRelu) || k.round > kZero) return nullptr;
       return k.t == Ty::F16x2 ? pack_floats<Ty::F16x2> : k.t == Ty::BF16x2 ? pack_floats<Ty::BF16x2> : nullptr;
     case Op::Cvt: break;
     default: return nullptr;
   }
+  if (k.t2 == Ty::F16x2 && (k.t == Ty::E4M3x2 || k.t == Ty::E5M2x2))
+    return (k.flags & ~kRelu) == kFinite && k.round == kNearest ? (k.t == Ty::E4M3x2 ? pack_fp8<true> : pack_fp8<false>) : nullptr;
+  if (k.t == Ty::F16x2 && (k.t2 == Ty::E4M3x2 || k.t2 == Ty::E5M2x2))
+    return !(k.flags & ~kRelu) && k.round == kNearest ? (k.t2 == Ty::E4M3x2 ? unpack_fp8<true> : unpack_fp8<false>) : nullptr;
   if (is_int(k.t) && is_int(k.t2)) {
     if (!sat) return nullptr;
 #define CALL(D) sat_from<D>(k.t2)

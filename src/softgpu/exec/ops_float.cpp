@@ -1,5 +1,6 @@
 // f32 and f64 arithmetic. Stateless functions; called by the interpreter on whichever thread runs the warp.
-// A NaN result of f32 is 0x7fffffff, as on NVIDIA's devices; f64 keeps the host's quiet NaN. The .approx functions are at least as
+// A NaN result of f32 is 0x7fffffff; f64 passes an operand's NaN on, the second operand's before the third's before the first's
+// (div: the first's). Both as an H200 does (vectors_test.cpp). The .approx functions are at least as
 // exact as PTX asks, not bit-equal to the hardware's tables.
 #include <math.h>
 
@@ -21,18 +22,33 @@ template <class T, bool Ftz, bool Sat> inline T out(T v) {
   else return quiet(v);
 }
 
+inline bool is_nan(double v) { return v != v; }
+inline double quieted(double v) { return double_of(bits_of(v) | 1ull << 51); }
+inline float pass_nan(float r, float, float) { return r; }
+inline float pass_nan(float r, float, float, float) { return r; }
+inline double pass_nan(double r, double a, double b) { return is_nan(b) ? quieted(b) : is_nan(a) ? quieted(a) : r; }
+inline double pass_nan(double r, double a, double b, double c) { return is_nan(b) ? quieted(b) : is_nan(c) ? quieted(c) : is_nan(a) ? quieted(a) : r; }
+
 template <class T> struct F1 { using D = T; using A = T; };
 template <class T> struct F2 : F1<T> { using B = T; };
 template <class T> struct F3 : F2<T> { using C = T; };
 
-template <class T, bool Z, bool S> struct AddF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) + in<T, Z>(b)); } };
-template <class T, bool Z, bool S> struct SubF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) - in<T, Z>(b)); } };
-template <class T, bool Z, bool S> struct MulF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) * in<T, Z>(b)); } };
-template <class T, bool Z, bool S> struct DivF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(in<T, Z>(a) / in<T, Z>(b)); } };
+template <class T, bool Z, bool S> struct AddF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) + in<T, Z>(b), a, b)); } };
+template <class T, bool Z, bool S> struct SubF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) - in<T, Z>(b), a, b)); } };
+template <class T, bool Z, bool S> struct MulF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) * in<T, Z>(b), a, b)); } };
+template <class T, bool Z, bool S> struct DivF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) / in<T, Z>(b), b, a)); } };
+// div.approx is a * (1/b): a divisor beyond 2^126 counts as infinite.
+template <class T, bool Z, bool S> struct DivApproxF : F2<T> {
+  static T f(T a, T b) {
+    if constexpr (sizeof(T) == 4)
+      if ((bits_of(b) & 0x7fffffff) > 0x7e800000 && (bits_of(b) & 0x7fffffff) < 0x7f800000) b = float_of((bits_of(b) & 0x80000000) | 0x7f800000), a = in<T, Z>(a) * float_of(bits_of(b) & 0x80000000), b = 1;
+    return out<T, Z, S>(in<T, Z>(a) / in<T, Z>(b));
+  }
+};
 inline float fma_of(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fma_of(double a, double b, double c) { return __builtin_fma(a, b, c); }
 template <class T, bool Z, bool S> struct FmaF : F3<T> {
-  static T f(T a, T b, T c) { return out<T, Z, S>(fma_of(in<T, Z>(a), in<T, Z>(b), in<T, Z>(c))); }
+  static T f(T a, T b, T c) { return out<T, Z, S>(pass_nan(fma_of(in<T, Z>(a), in<T, Z>(b), in<T, Z>(c)), a, b, c)); }
 };
 template <class T, bool Z, bool> struct RcpF : F1<T> { static T f(T a) { return out<T, Z, false>(T{1} / in<T, Z>(a)); } };
 inline float sqrt_of(float a) { return __builtin_sqrtf(a); }
@@ -41,20 +57,31 @@ template <class T, bool Z, bool> struct SqrtF : F1<T> { static T f(T a) { return
 template <class T, bool Z, bool> struct RsqrtF : F1<T> { static T f(T a) { return out<T, Z, false>(static_cast<T>(1.0 / __builtin_sqrt(static_cast<double>(in<T, Z>(a))))); } };
 #define LIBM(Name, call) \
   template <class T, bool Z, bool> struct Name : F1<T> { static constexpr bool slow = true; static T f(T a) { return out<T, Z, false>(call(in<T, Z>(a))); } };
-LIBM(SinF, sinf)
-LIBM(CosF, cosf)
+// As the hardware does it: x / 2pi cut to f32, then the function of the fraction. So large arguments lose all their digits.
+inline double turns(float x) {
+  double exact = static_cast<double>(x) * 0.15915493667125702;
+  float t = static_cast<float>(exact);
+  if (__builtin_fabs(static_cast<double>(t)) > __builtin_fabs(exact)) t = float_of(bits_of(t) - 1);
+  return (static_cast<double>(t) - __builtin_rint(static_cast<double>(t))) * 6.283185307179586;
+}
+inline float sin_of(float x) { double t = turns(x); return t == 0 ? float_of(bits_of(x) & 0x80000000) : static_cast<float>(sin(t)); }
+inline float cos_of(float x) { return static_cast<float>(cos(turns(x))); }
+LIBM(SinF, sin_of)
+LIBM(CosF, cos_of)
 LIBM(Lg2F, log2f)
 LIBM(Ex2F, exp2f)
 LIBM(TanhF, tanhf)
-template <class T, bool Z, bool> struct NegF : F1<T> { static T f(T a) { return -in<T, Z>(a); } };
+inline float unless_nan(float r, float) { return quiet(r); }
+inline double unless_nan(double r, double a) { return is_nan(a) ? quieted(a) : r; }
+template <class T, bool Z, bool> struct NegF : F1<T> { static T f(T a) { return unless_nan(-in<T, Z>(a), a); } };
 inline float abs_of(float a) { return float_of(bits_of(a) & 0x7fffffff); }
 inline double abs_of(double a) { return double_of(bits_of(a) & ~(1ull << 63)); }
-template <class T, bool Z, bool> struct AbsF : F1<T> { static T f(T a) { return abs_of(in<T, Z>(a)); } };
+template <class T, bool Z, bool> struct AbsF : F1<T> { static T f(T a) { return unless_nan(abs_of(in<T, Z>(a)), a); } };
 
 inline bool sign_of(float a) { return bits_of(a) >> 31; }
 inline bool sign_of(double a) { return bits_of(a) >> 63; }
 inline float nan_of(float) { return float_of(0x7fffffff); }
-inline double nan_of(double) { return double_of(0x7ff8000000000000); }
+inline double nan_of(double v) { return quieted(v); }
 inline float flip(float a, bool s) { return float_of((bits_of(a) & 0x7fffffff) | static_cast<uint32_t>(s) << 31); }
 inline double flip(double a, bool s) { return double_of((bits_of(a) & ~(1ull << 63)) | static_cast<uint64_t>(s) << 63); }
 // -0 is less than +0; a NaN gives the other operand, or NaN with .NaN.
@@ -64,7 +91,7 @@ template <class T, bool Max, bool Nan> inline T pick(T a, T b) {
   T r = first ? a : b;
   r = a_nan ? b : b_nan ? a : r;
   if (Nan) return a_nan || b_nan ? nan_of(a) : r;
-  return a_nan && b_nan ? nan_of(a) : r;
+  return a_nan && b_nan ? nan_of(b) : r;
 }
 template <class T, bool Z, bool Max, bool Nan, bool Xor> struct PickF : F2<T> {
   static T f(T a, T b) {
@@ -148,6 +175,7 @@ Fn select_float(const Key& key) {
     case Op::FMul: FLOAT_OP(2, MulF)
     case Op::FFma: FLOAT_OP(3, FmaF)
     case Op::FDiv:
+      if (approx && k.t == Ty::F32 && k.round == kNearest) return ftz ? map2<DivApproxF<float, true, false>> : map2<DivApproxF<float, false, false>>;
       k.flags &= static_cast<uint16_t>(~(kApprox | kFull));
       FLOAT_OP(2, DivF)
     case Op::Rcp:

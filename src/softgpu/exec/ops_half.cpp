@@ -51,8 +51,9 @@ template <class H, int Fl> struct Fma {
     return out<H, Fl>(H::down_exact(fma_sticky(H::up(in<H, Fl>(a)), H::up(in<H, Fl>(b)), H::up(in<H, Fl>(c)))));
   }
 };
-template <class H, int Fl> struct Neg { static uint16_t f(uint16_t a) { return in<H, Fl>(a) ^ 0x8000; } };
-template <class H, int Fl> struct Abs { static uint16_t f(uint16_t a) { return in<H, Fl>(a) & 0x7fff; } };
+template <class H> inline bool nan(uint16_t a) { return (a & 0x7fff) > H::kInfinity; }
+template <class H, int Fl> struct Neg { static uint16_t f(uint16_t a) { return nan<H>(a) ? H::kNan : in<H, Fl>(a) ^ 0x8000; } };
+template <class H, int Fl> struct Abs { static uint16_t f(uint16_t a) { return nan<H>(a) ? H::kNan : in<H, Fl>(a) & 0x7fff; } };
 template <class H, bool Max, bool Nan, bool Xor, bool Z> struct Pick {
   static uint16_t f(uint16_t a, uint16_t b) {
     if (Z) a = H::flush(a), b = H::flush(b);

@@ -58,7 +58,7 @@ template <class T> struct Mad24HiF : T3<T> { static T f(T a, T b, T c) { return 
 template <class T> struct SadF : T3<T> {
   static T f(T a, T b, T c) { return AddF<T>::f(c, a < b ? SubF<T>::f(b, a) : SubF<T>::f(a, b)); }
 };
-// Division by zero gives all ones and the dividend as remainder, as NVIDIA's devices do.
+// Division by zero gives all ones, quotient and remainder alike, as NVIDIA's devices do.
 template <class T> struct DivF : T2<T> {
   static constexpr bool slow = true;
   static T f(T a, T b) {
@@ -70,7 +70,7 @@ template <class T> struct DivF : T2<T> {
 template <class T> struct RemF : T2<T> {
   static constexpr bool slow = true;
   static T f(T a, T b) {
-    if (b == 0) return a;
+    if (b == 0) return static_cast<T>(~U<T>{0});
     if constexpr (kIsSigned<T>) if (b == -1) return 0;
     return static_cast<T>(a % b);
   }
@@ -162,7 +162,8 @@ struct FnsF : T3<uint32_t> {
   static constexpr bool slow = true;
   static uint32_t f(uint32_t mask, uint32_t base, uint32_t offset) {
     int32_t n = static_cast<int32_t>(offset), pos = static_cast<int32_t>(base);
-    if (n == 0) return mask >> (base & 31) & 1 ? base : ~0u;
+    if (base > 31) return ~0u;
+    if (n == 0) return mask >> base & 1 ? base : ~0u;
     int32_t step = n > 0 ? 1 : -1, left = n > 0 ? n - 1 : -n - 1;
     for (; pos >= 0 && pos < 32; pos += step)
       if (mask >> pos & 1 && left-- == 0) return static_cast<uint32_t>(pos);

@@ -1,4 +1,6 @@
 // Chooses the functions compiled for the best instruction set that the processor has. Any thread.
+#include <cstdlib>
+
 #include "softgpu/exec/program.h"
 
 namespace softgpu {
@@ -7,7 +9,7 @@ namespace softgpu {
   namespace isa {                                                                                                                  \
   Fn select_int(const Key&); Fn select_float(const Key&); Fn select_half(const Key&); Fn select_compare(const Key&);               \
   Fn select_convert(const Key&); Fn select_memory(const Key&); Fn select_atomic(const Key&); Fn select_warp(const Key&);           \
-  Fn select_matrix(const Key&);                                                                                                    \
+  Fn select_matrix(const Key&); Fn select_mbarrier(const Key&);                                                                                                    \
   }
 SOFTGPU_DECLARE(isa_base)
 #ifdef SOFTGPU_HAVE_V3
@@ -16,16 +18,16 @@ SOFTGPU_DECLARE(isa_v3)
 
 namespace {
 
-struct Set { Fn (*by_group[9])(const Key&); };
+struct Set { Fn (*by_group[10])(const Key&); };
 #define SOFTGPU_SET(isa)                                                                                                           \
   Set{{isa::select_int, isa::select_float, isa::select_half, isa::select_compare, isa::select_convert, isa::select_memory,         \
-       isa::select_atomic, isa::select_warp, isa::select_matrix}}
+       isa::select_atomic, isa::select_warp, isa::select_matrix, isa::select_mbarrier}}
 
 const Set& best() {
   static const Set kSet = [] {
 #ifdef SOFTGPU_HAVE_V3
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))
+    if (!std::getenv("SOFTGPU_BASE_ISA") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))
       return SOFTGPU_SET(isa_v3);
 #endif
     return SOFTGPU_SET(isa_base);
@@ -43,6 +45,7 @@ Fn select_function(const Key& k) {
   else if (k.op >= Op::Cvt && k.op <= Op::Unpack) group = 4;
   else if (k.op == Op::Atom || k.op == Op::Red) group = 6;
   else if (k.op >= Op::Ld && k.op <= Op::CpAsync) group = 5;
+  else if (k.op >= Op::MbarInit) group = 9;
   else if (k.op >= Op::Ldmatrix) group = 8;
   else if (k.op >= Op::Shfl || k.op == Op::ReadClock) group = 7;
   else group = 0;

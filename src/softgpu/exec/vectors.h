@@ -17,6 +17,12 @@ struct Vector {
 
 constexpr int kVectorLanes = 256;
 
+// Kernels of ptx/testdata/advanced.cu, which take an array of kAdvancedWords zeroed words; run by one block.
+struct AdvancedKernel { const char* name; unsigned threads; };
+constexpr AdvancedKernel kAdvanced[] = {{"mma_f16", 32}, {"mma_bf16_tf32", 32}, {"mma_f64_s8", 32}, {"matrix_moves", 32}, {"wmma_shapes", 32},
+                                        {"block_barrier", 128}, {"groups", 128}, {"async_copy", 32}, {"warp_reductions", 32}};
+constexpr int kAdvancedWords = 4096;
+
 inline const std::vector<Vector>& vectors() {
   static const std::vector<Vector> kVectors = {
 #define ROUNDINGS(op, types, letters) {op ".rn" types, letters}, {op ".rz" types, letters}, {op ".rm" types, letters}, {op ".rp" types, letters}
@@ -45,18 +51,23 @@ inline const std::vector<Vector>& vectors() {
       // f64
       ROUNDINGS("add", ".f64", "ddd"), ROUNDINGS("mul", ".f64", "ddd"), ROUNDINGS("fma", ".f64", "dddd"), ROUNDINGS("div", ".f64", "ddd"), ROUNDINGS("sqrt", ".f64", "dd"), ROUNDINGS("rcp", ".f64", "dd"),
       {"neg.f64", "dd"}, {"abs.f64", "dd"}, {"min.f64", "ddd"}, {"max.f64", "ddd"}, {"copysign.f64", "ddd"}, {"rcp.approx.ftz.f64", "dd", true}, {"rsqrt.approx.ftz.f64", "dd", true}, {"rsqrt.approx.f64", "dd", true},
+      {"sub.f64", "ddd"}, {"sub.rz.f64", "ddd"},
       // f16, bf16
+      {"ex2.approx.ftz.bf16", "bb", true}, {"tanh.approx.bf16", "bb", true}, {"abs.bf16", "bb"}, {"min.ftz.NaN.f16", "hhh"}, {"max.xorsign.abs.f16", "hhh"}, {"min.xorsign.abs.bf16", "bbb"}, {"fma.rn.sat.f16x2", "xxxx"}, {"fma.rn.ftz.relu.f16", "hhhh"},
       {"add.f16", "hhh"}, {"add.rn.ftz.f16", "hhh"}, {"add.sat.f16", "hhh"}, {"sub.f16x2", "xxx"}, {"mul.f16x2", "xxx"}, {"mul.ftz.f16x2", "xxx"}, {"fma.rn.f16", "hhhh"}, {"fma.rn.relu.f16x2", "xxxx"}, {"fma.rn.sat.f16", "hhhh"}, {"fma.rn.ftz.f16", "hhhh"},
       {"neg.f16", "hh"}, {"abs.f16x2", "xx"}, {"min.f16", "hhh"}, {"max.NaN.f16x2", "xxx"}, {"max.ftz.f16", "hhh"}, {"ex2.approx.f16", "hh", true}, {"tanh.approx.f16x2", "xx", true},
       {"add.bf16", "bbb"}, {"mul.bf16x2", "yyy"}, {"sub.bf16", "bbb"}, {"fma.rn.bf16", "bbbb"}, {"fma.rn.relu.bf16x2", "yyyy"}, {"neg.bf16", "bb"}, {"min.bf16", "bbb"}, {"max.NaN.bf16x2", "yyy"},
       // comparison and selection
       {"setp.lt.s32", "puu"}, {"setp.ge.u32", "puu"}, {"setp.ne.s64", "pll"}, {"setp.hi.u16", "pww"}, {"setp.lt.f32", "pff"}, {"setp.ne.f32", "pff"}, {"setp.neu.f32", "pff"}, {"setp.leu.f32", "pff"}, {"setp.gtu.ftz.f32", "pff"}, {"setp.num.f32", "pff"}, {"setp.nan.f64", "pdd"}, {"setp.ge.f64", "pdd"}, {"setp.equ.f16", "phh"}, {"setp.lt.ftz.f16", "phh"}, {"setp.gt.bf16", "pbb"},
-      {"set.lt.u32.f32", "uff"}, {"set.geu.f32.f32", "fff"}, {"set.eq.s32.s32", "uuu"}, {"set.lt.f16x2.f16x2", "xxx"}, {"slct.b32.s32", "uuuu"}, {"slct.ftz.u64.f32", "lllf"}, {"testp.finite.f32", "pf"}, {"testp.subnormal.f64", "pd"}, {"testp.normal.f32", "pf"}, {"testp.notanumber.f32", "pf"},
+      {"set.lt.u32.f32", "uff"}, {"set.geu.f32.f32", "fff"}, {"set.eq.s32.s32", "uuu"}, {"set.lt.f16x2.f16x2", "xxx"}, {"set.gt.u32.bf16x2", "uyy"}, {"set.geu.bf16.bf16", "bbb"}, {"slct.b32.s32", "uuuu"}, {"slct.ftz.u64.f32", "lllf"}, {"testp.finite.f32", "pf"}, {"testp.subnormal.f64", "pd"}, {"testp.normal.f32", "pf"}, {"testp.notanumber.f32", "pf"},
       // conversion
       {"cvt.rni.s32.f32", "uf"}, {"cvt.rzi.u32.f32", "uf"}, {"cvt.rmi.s64.f32", "lf"}, {"cvt.rpi.u64.f32", "lf"}, {"cvt.rzi.s16.f32", "wf"}, {"cvt.rzi.u8.f32", "uf"}, {"cvt.rzi.s8.f32", "uf"}, {"cvt.rni.ftz.s32.f32", "uf"}, {"cvt.rzi.s32.f64", "ud"}, {"cvt.rni.u64.f64", "ld"}, {"cvt.rmi.s64.f64", "ld"}, {"cvt.rpi.u32.f64", "ud"}, {"cvt.rzi.s32.f16", "uh"}, {"cvt.rni.u16.f16", "wh"}, {"cvt.rzi.s64.f16", "lh"}, {"cvt.rzi.s32.bf16", "ub"},
       ROUNDINGS("cvt", ".f32.s32", "fu"), ROUNDINGS("cvt", ".f32.u64", "fl"), ROUNDINGS("cvt", ".f64.s64", "dl"), ROUNDINGS("cvt", ".f32.f64", "fd"), {"cvt.rn.ftz.f32.f64", "fd"}, {"cvt.rn.sat.f32.f64", "fd"}, {"cvt.rz.f32.s64", "fl"}, {"cvt.rn.f32.u8", "fu"}, {"cvt.rn.f16.s32", "hu"}, {"cvt.rn.f16.u64", "hl"}, {"cvt.rz.f16.s64", "hl"}, {"cvt.rn.bf16.s32", "bu"},
       {"cvt.f64.f32", "df"}, {"cvt.ftz.f64.f32", "df"}, {"cvt.sat.f32.f32", "ff"}, {"cvt.rni.f32.f32", "ff"}, {"cvt.rzi.f32.f32", "ff"}, {"cvt.rmi.ftz.f32.f32", "ff"}, {"cvt.rpi.f64.f64", "dd"}, {"cvt.rni.f64.f64", "dd"}, {"cvt.rni.f16.f16", "hh"}, {"cvt.f32.f16", "fh"}, {"cvt.ftz.f32.f16", "fh"}, {"cvt.f64.f16", "dh"},
       {"cvt.rn.f16.f32", "hf"}, {"cvt.rz.f16.f32", "hf"}, {"cvt.rm.f16.f32", "hf"}, {"cvt.rp.f16.f32", "hf"}, {"cvt.rn.ftz.f16.f32", "hf"}, {"cvt.rn.relu.f16.f32", "hf"}, {"cvt.rn.f16.f64", "hd"}, {"cvt.rn.bf16.f32", "bf"}, {"cvt.rz.bf16.f32", "bf"}, {"cvt.rn.relu.bf16.f32", "bf"}, {"cvt.f32.bf16", "fb"}, {"cvt.rn.f16x2.f32", "xff"}, {"cvt.rn.bf16x2.f32", "yff"}, {"cvt.rz.relu.bf16x2.f32", "yff"}, {"cvt.rna.tf32.f32", "uf"}, {"cvt.rn.tf32.f32", "uf"},
+      {"cvt.rn.bf16.f16", "bh"}, {"cvt.rn.f16.bf16", "hb"}, {"cvt.rn.bf16.f64", "bd"}, {"cvt.rn.bf16.u64", "bl"}, {"cvt.rpi.f16.f16", "hh"}, {"cvt.rn.f32.s16", "fw"}, {"cvt.rn.f64.u16", "dw"}, {"cvt.rz.f16x2.f32", "xff"}, {"cvt.rn.relu.f16x2.f32", "xff"}, {"cvt.sat.f16.f16", "hh"},
+      {"cvt.rn.satfinite.e4m3x2.f32", "wff"}, {"cvt.rn.satfinite.e5m2x2.f32", "wff"}, {"cvt.rn.satfinite.relu.e4m3x2.f32", "wff"}, {"cvt.rn.satfinite.e4m3x2.f16x2", "wx"}, {"cvt.rn.satfinite.relu.e5m2x2.f16x2", "wx"},
+      {"cvt.rn.f16x2.e4m3x2", "xw"}, {"cvt.rn.f16x2.e5m2x2", "xw"}, {"cvt.rn.relu.f16x2.e4m3x2", "xw"},
       {"cvt.s32.s8", "uu"}, {"cvt.u32.u8", "uu"}, {"cvt.s8.s32", "uu"}, {"cvt.s64.s16", "lw"}, {"cvt.u16.s8", "wu"}, {"cvt.sat.s8.s32", "uu"}, {"cvt.sat.u8.s32", "uu"}, {"cvt.sat.u32.s64", "ul"}, {"cvt.sat.s16.u64", "wl"}, {"cvt.sat.s32.u32", "uu"}, {"cvt.sat.u32.s32", "uu"}, {"cvt.pack.sat.s16.s32", "uuu"}, {"cvt.pack.sat.u8.s32.b32", "uuuu"},
 #undef ROUNDINGS
   };

@@ -1,9 +1,12 @@
-// Runs every instruction of vectors.h on the machine's NVIDIA GPU and writes the results: argv[1] = output file. Needs libcuda only;
+// Runs every instruction of vectors.h on the machine's NVIDIA GPU and writes the results: argv[1] = output file; with argv[2] = a PTX file
+// of ptx/testdata/advanced.cu, its kernels instead. Needs libcuda only;
 // built by hand: g++ -std=c++20 -Isrc src/softgpu/exec/vectors_record.cpp -ldl -o record
 #include <dlfcn.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "softgpu/exec/vectors.h"
 
@@ -39,6 +42,12 @@ int main(int argc, char** argv) {
   int options[2] = {5, 6};
   void* values[2] = {log, reinterpret_cast<void*>(sizeof log)};
   std::string ptx = vectors_ptx();
+  if (argc > 2) {
+    std::ifstream file(argv[2]);
+    std::stringstream text;
+    text << file.rdbuf();
+    ptx = text.str();
+  }
   if (int r = load(&module, ptx.c_str(), 2, options, values)) {
     std::printf("load: %d\n%s\n", r, log);
     std::FILE* f = std::fopen((std::string(argv[1]) + ".ptx").c_str(), "w");
@@ -49,6 +58,27 @@ int main(int argc, char** argv) {
   uint64_t p[5];
   for (uint64_t& x : p) CHECK(alloc(&x, kVectorLanes * 8));
   std::FILE* f = std::fopen(argv[1], "wb");
+  auto line = [&](const char* name, const std::vector<uint8_t>& out) {   // the name, then the results as hex digits
+    std::fprintf(f, "%s ", name);
+    for (uint8_t b : out) std::fprintf(f, "%02x", b);
+    std::fprintf(f, "\n");
+  };
+  if (argc > 2) {
+    uint64_t words;
+    CHECK(alloc(&words, kAdvancedWords * 4));
+    for (const AdvancedKernel& k : kAdvanced) {
+      std::vector<uint8_t> out(kAdvancedWords * 4);
+      CHECK(up(words, out.data(), out.size()));
+      void* fn;
+      CHECK(function(&fn, module, k.name));
+      void* args[1] = {&words};
+      CHECK(launch(fn, 1, 1, 1, k.threads, 1, 1, 0, nullptr, args, nullptr));
+      CHECK(down(out.data(), words, out.size()));
+      line(k.name, out);
+    }
+    std::fclose(f);
+    return 0;
+  }
   for (size_t k = 0; k < vectors().size(); k++) {
     const Vector& v = vectors()[k];
     for (size_t o = 1; v.operands[o]; o++) {
@@ -66,10 +96,7 @@ int main(int argc, char** argv) {
     CHECK(launch(fn, 1, 1, 1, kVectorLanes, 1, 1, 0, nullptr, args, nullptr));
     std::vector<uint8_t> out(kVectorLanes * letter_bytes(v.operands[0]));
     CHECK(down(out.data(), p[0], out.size()));
-    // A line: the instruction, then the results as hex digits, so that a changed list of instructions is noticed.
-    std::fprintf(f, "%s ", v.instruction);
-    for (uint8_t b : out) std::fprintf(f, "%02x", b);
-    std::fprintf(f, "\n");
+    line(v.instruction, out);
   }
   std::fclose(f);
   std::printf("recorded %zu instructions\n", vectors().size());

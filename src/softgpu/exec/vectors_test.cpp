@@ -19,7 +19,7 @@ double value_of(char letter, uint64_t bits) {
   }
 }
 
-// Approximate functions: relative 2^-20 for f32 (2^-9 for f16 and for f32's tanh), the same class of number at the edges.
+// Approximate functions: relative 2^-20 for f32 (2^-9 for f16 and for f32's tanh, 2^-7 for bf16), the same class of number at the edges.
 bool close(const Vector& v, uint64_t got, uint64_t want) {
   if (got == want) return true;
   char letter = v.operands[0];
@@ -31,7 +31,7 @@ bool close(const Vector& v, uint64_t got, uint64_t want) {
   std::string name = v.instruction;
   bool rough = letter == 'h' || name.substr(0, 4) == "tanh";
   double floor = name.substr(0, 3) == "sin" || name.substr(0, 3) == "cos" || name.substr(0, 3) == "lg2" ? 1.0 : 0;   // absolute error there
-  return std::fabs(a - b) <= std::fmax(scale, floor) * (rough ? 0x1p-9 : 0x1p-20) || (letter == 'h' && std::fabs(a - b) <= 0x1p-24);
+  return std::fabs(a - b) <= std::fmax(scale, floor) * (letter == 'b' ? 0x1p-7 : rough ? 0x1p-9 : 0x1p-20) || (letter == 'h' && std::fabs(a - b) <= 0x1p-24);
 }
 
 }  // namespace
@@ -73,6 +73,44 @@ TEST(Vectors, AgreeWithTheHardware) {
       }
     }
     EXPECT_EQ(bad, 0) << v.instruction << first;
+  }
+}
+
+TEST(Advanced, AgreesWithTheHardware) {
+  std::string packed = read_file("exec/testdata/advanced_h200.txt.zst"), text(16 << 20, '\0');
+  size_t n = ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());
+  ASSERT_FALSE(ZSTD_isError(n));
+  text.resize(n);
+  for (const char* target : {"80", "90", "120"}) {
+    std::istringstream lines(text);
+    TestGpu gpu(read_file(std::string("ptx/testdata/advanced_") + target + ".ptx"));
+    for (const AdvancedKernel& k : kAdvanced) {
+      std::string name, hex;
+      ASSERT_TRUE(lines >> name >> hex);
+      ASSERT_EQ(name, k.name);
+      uint64_t out = gpu.zeros(kAdvancedWords * 4);
+      gpu.launch(k.name, {1}, {k.threads}, out);
+      auto got = gpu.download<uint32_t>(out, kAdvancedWords);
+      int bad = 0;
+      for (size_t i = 0; i < got.size(); i++) {
+        uint32_t want = 0;
+        for (size_t b = 0; b < 4; b++) want |= static_cast<uint32_t>(std::stoul(hex.substr((i * 4 + b) * 2, 2), nullptr, 16)) << (8 * b);
+        if (got[i] != want && bad++ < 4) ADD_FAILURE() << k.name << " of compute_" << target << ", word " << i << ": got " << std::hex << got[i] << " want " << want;
+      }
+      gpu.memory.free(out);
+    }
+  }
+}
+
+TEST(Advanced, GridBarrierOfACooperativeLaunch) {
+  for (const char* target : {"80", "90", "120"}) {
+    TestGpu gpu(read_file(std::string("ptx/testdata/advanced_") + target + ".ptx"));
+    gpu.cooperative = true;
+    uint64_t out = gpu.zeros(kAdvancedWords * 4);
+    gpu.launch("grid_barrier", {40}, {96}, out);
+    EXPECT_EQ(gpu.download<int>(out, 2), (std::vector<int>{120, 0})) << target;
+    gpu.cooperative = false;
+    EXPECT_NE(gpu.try_launch("grid_barrier", {2}, {32}, out).result, 0) << target;   // grid.sync traps in an ordinary launch
   }
 }
 

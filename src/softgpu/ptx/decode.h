@@ -112,18 +112,19 @@ class Decoder {
   void address(const Operand& o, Space* space, uint32_t* base, int64_t* offset, bool* wide);
   void memory(Insn& in, Space space);
 
-  // handlers (decode_alu.cpp, decode_mem.cpp, decode_flow.cpp, decode_warp.cpp)
+  // handlers (decode_alu.cpp, decode_mem.cpp, decode_flow.cpp, decode_warp.cpp, decode_matrix.cpp)
   static void add_alu(std::unordered_map<std::string_view, Handler>& m);
   static void add_mem(std::unordered_map<std::string_view, Handler>& m);
   static void add_flow(std::unordered_map<std::string_view, Handler>& m);
   static void add_warp(std::unordered_map<std::string_view, Handler>& m);
+  static void add_matrix(std::unordered_map<std::string_view, Handler>& m);
   void op_alu(); void op_mov(); void op_cvt(); void op_setp(); void op_set(); void op_logic_pred(Op op); void op_slct(); void op_testp();
-  void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma();
+  void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma(); void op_wmma();
   void op_bra(); void op_brx(); void op_call(); void op_ret(); void op_exit(); void op_trap(); void op_bar(); void op_pause();
   void op_shfl(); void op_vote(); void op_match(); void op_activemask(); void op_redux(); void op_elect(); void op_mbarrier();
   uint8_t rounding(uint8_t otherwise);
   void take_common(Key& k);
-  void synchronise(Insn& in, const Operand& mask, int slot);
+  std::vector<uint32_t> fragment(const Operand& o, Ty t, bool result);
   void call_arguments(const Operand& list, const std::vector<ParamDecl>& formal, bool result);
 
   // register slots (slots.cpp)

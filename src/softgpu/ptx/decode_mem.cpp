@@ -218,7 +218,18 @@ void Decoder::op_nothing() {
 
 // cp.async: copied at once, so commit and wait have nothing to do.
 void Decoder::op_cp() {
-  if (!mod("async") || mod_any({"bulk", "mbarrier"})) unsupported();
+  if (!mod("async") || mod("bulk")) unsupported();
+  if (mod("mbarrier")) {   // the copies are over: with .noinc it is an arrival, without it changes nothing
+    if (!mod("arrive")) unsupported();
+    if (mod("noinc")) {
+      mods_.insert(mods_.begin(), "arrive");
+      return op_mbarrier();
+    }
+    mods_.clear();
+    count(1, 1);
+    emit_kind(Kind::Nop);
+    return;
+  }
   if (mod_any({"commit_group", "wait_all"})) {
     count(0, 0);
     emit_kind(Kind::Nop);

@@ -50,11 +50,12 @@ void parse_value(Cursor& c, Symbol& s, Ty type, uint64_t offset) {
   std::memcpy(s.init.data() + offset, &bits, bytes);
 }
 
-void parse_list(Cursor& c, Symbol& s, Ty type, uint64_t* offset) {
+void parse_list(Cursor& c, Symbol& s, Ty type, uint64_t* offset, int depth = 0) {
+  if (depth > 16) c.fail("initialiser is nested too deeply");
   c.expect('{');
   while (!c.take('}')) {
     if (c.at('{')) {
-      parse_list(c, s, type, offset);
+      parse_list(c, s, type, offset, depth + 1);
     } else {
       parse_value(c, s, type, *offset);
       *offset += static_cast<uint64_t>(bytes_of(type));
