@@ -15,13 +15,34 @@ CUresult check_attributes(const CUlaunchConfig* config) {
   return CUDA_SUCCESS;
 }
 
+CUresult PackedParams::pack(Kernel* k, void** kernelParams, void** extra) {
+  if (kernelParams && extra) return CUDA_ERROR_INVALID_VALUE;
+  if (!extra && !know_layout(k)) return CUDA_ERROR_INVALID_VALUE;
+  if (kernelParams) {
+    unsigned char* to = small_;
+    bytes = k->param_bytes;
+    if (bytes > sizeof small_) large_.resize(bytes), to = large_.data();
+    for (size_t i = 0; i < k->offsets.size(); i++) memcpy(to + k->offsets[i], kernelParams[i], k->sizes[i]);
+    data = to;
+  } else if (extra) {
+    for (void** e = extra; *e != CU_LAUNCH_PARAM_END; e += 2) {
+      if (*e == CU_LAUNCH_PARAM_BUFFER_POINTER) data = static_cast<const unsigned char*>(e[1]);
+      else if (*e == CU_LAUNCH_PARAM_BUFFER_SIZE) bytes = unsigned(*static_cast<size_t*>(e[1]));
+      else return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (!data) bytes = 0;
+  } else if (k->param_bytes) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  return CUDA_SUCCESS;
+}
+
 static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
   Kernel* k = find_kernel(number_of(f));
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  if (kernelParams && !know_layout(k)) return CUDA_ERROR_INVALID_VALUE;
   wire::tfLaunch::Args a;
   a.hStream = at.stream(c.hStream);
   if (!known(a.hStream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;
@@ -42,24 +63,10 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
     a.attributeBytes = unsigned(c.numAttrs * sizeof *c.attrs);
     a.attributes = reinterpret_cast<const unsigned char*>(c.attrs);
   }
-  unsigned char small[4096];
-  std::vector<unsigned char> large;
-  if (kernelParams) {
-    a.paramBytes = k->param_bytes;
-    unsigned char* packed = small;
-    if (k->param_bytes > sizeof small) large.resize(k->param_bytes), packed = large.data();
-    for (size_t i = 0; i < k->offsets.size(); i++) memcpy(packed + k->offsets[i], kernelParams[i], k->sizes[i]);
-    a.params = packed;
-  } else if (extra) {
-    for (void** e = extra; *e != CU_LAUNCH_PARAM_END; e += 2) {
-      if (*e == CU_LAUNCH_PARAM_BUFFER_POINTER) a.params = static_cast<const unsigned char*>(e[1]);
-      else if (*e == CU_LAUNCH_PARAM_BUFFER_SIZE) a.paramBytes = unsigned(*static_cast<size_t*>(e[1]));
-      else return CUDA_ERROR_INVALID_VALUE;
-    }
-    if (!a.params) a.paramBytes = 0;
-  } else if (k->param_bytes) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
+  PackedParams packed;
+  if (CUresult rc = packed.pack(k, kernelParams, extra)) return rc;
+  a.params = packed.data;
+  a.paramBytes = packed.bytes;
   teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
   a.put(call.in());
   // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once.

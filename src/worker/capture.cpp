@@ -21,7 +21,7 @@ int tfCaptureInfo(Session& s, Request&, wire::tfCaptureInfo::Args& a, wire::tfCa
   size_t room = *o.numDependencies;
   if (*o.status != CU_STREAM_CAPTURE_STATUS_ACTIVE) count = 0;
   if (count > room) return CUDA_ERROR_NOT_SUPPORTED;
-  *o.graph = s.name(wire::kCUgraph, graph);
+  if (o.graph) *o.graph = s.name(wire::kCUgraph, graph);
   *o.numDependencies = count;
   for (size_t i = 0; i < count; i++) {
     if (o.dependencies) o.dependencies[i] = s.name(wire::kCUgraphNode, nodes[i]);

@@ -122,7 +122,7 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
 
 int Builtins::number(std::string_view name) {
   return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert
-         : name.substr(0, 3) == "cnp" ? kDeviceRuntime : kNone;   // what libcudadevrt is built on: launches from kernels
+         : name.substr(0, 3) == "cnp" || name.substr(0, 14) == "__cuda_syscall" ? kDeviceRuntime : kNone;   // libcudadevrt: launches from kernels
 }
 
 bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number, uint32_t mask) {

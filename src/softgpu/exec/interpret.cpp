@@ -61,6 +61,7 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
     }
     w.prefer = kNoLimit;
     if (self == kNoLimit) {
+      if (!waiting) w.force = false;
       if (!waiting || (waiting != f.count && !w.force)) return ran ? Waiting : Blocked;
       // Every lane waits for others that cannot come: run the first such instruction with the lanes that are there.
       for (uint32_t i = 0; i < f.count; i++)

@@ -61,7 +61,7 @@ TEST_P(Kernels, Histogram) {
   int n = 50000;
   std::vector<unsigned char> a(n);
   std::vector<unsigned> want(256);
-  for (int i = 0; i < n; i++) want[a[i] = (unsigned char)(i * i / 7)]++;
+  for (int i = 0; i < n; i++) want[a[i] = (unsigned char)((unsigned)i * i / 7)]++;
   auto da = gpu.upload(a), out = gpu.zeros(1024);
   gpu.launch("histogram", {8}, {128}, da, out, n);
   EXPECT_EQ(gpu.download<unsigned>(out, 256), want);

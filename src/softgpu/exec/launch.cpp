@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "softgpu/exec/cta.h"
@@ -62,6 +63,18 @@ bool find_range(Warp& w, uint64_t address, Site* out) {
   return true;
 }
 
+// None, and the launch failed: the host is out of memory.
+std::unique_ptr<Cta> make_block(LaunchState& l) {
+  try {
+    auto c = std::make_unique<Cta>(l);
+    c->bind(find_range);
+    return c;
+  } catch (const std::bad_alloc&) {
+    l.fail(2, "no host memory for the blocks of kernel " + l.kernel->info->name);
+    return nullptr;
+  }
+}
+
 // Takes blocks until none is left for this thread. wait: stay until the whole grid has ended.
 void work(LaunchState& l, bool wait) {
   LaunchState::Shared& s = *l.shared;
@@ -74,6 +87,12 @@ void work(LaunchState& l, bool wait) {
   bool rotate = l.launch.cooperative;
   for (;;) {
     if (l.failed.load() || s.done == l.blocks) break;
+    if (l.stopped()) {
+      lock.unlock();
+      l.fail(719, "kernel " + l.kernel->info->name + ": stopped");
+      lock.lock();
+      break;
+    }
     bool fresh = s.next < l.blocks, room = l.launch.cooperative || s.next - s.done < kMostResident;
     if (!s.parked.empty() && !(rotate && fresh && room)) {
       now = std::move(s.parked.front());
@@ -81,10 +100,10 @@ void work(LaunchState& l, bool wait) {
     } else if (fresh) {
       uint64_t index = s.next++;
       lock.unlock();
-      now = idle ? std::move(idle) : std::make_unique<Cta>(l);
-      now->bind(find_range);
-      now->start(index);
+      now = idle ? std::move(idle) : make_block(l);
+      if (now) now->start(index);
       lock.lock();
+      if (!now) continue;
     } else {
       if (!wait) break;
       s.changed.wait(lock);

@@ -2,6 +2,7 @@
 // Any thread; a load shares nothing but the Memory.
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "softgpu/exec/builtins.h"
 #include "softgpu/exec/program.h"
@@ -35,6 +36,8 @@ class Loader {
       describe();
     } catch (const PtxError& e) {
       return {218, "line " + std::to_string(e.line) + ": " + e.text};
+    } catch (const std::bad_alloc&) {
+      return {2, "out of host memory"};
     }
     return {};
   }
@@ -151,8 +154,8 @@ class Loader {
   }
 
   // Bytes of local memory below f's frame; recursion is noticed by its mark.
-  uint64_t depth(uint32_t index, bool* unknown) {
-    if (state_[index] == 1) return *unknown = true, 0;
+  uint64_t depth(uint32_t index, bool* unknown, int level = 0) {
+    if (state_[index] == 1 || level > 1000) return *unknown = true, 0;
     if (state_[index] == 2) {
       *unknown |= unknown_[index];
       return depth_[index];
@@ -161,7 +164,7 @@ class Loader {
     Function& f = *p_.functions_[index];
     bool u = f.calls_indirectly;
     uint64_t below = 0;
-    for (uint32_t c : f.callees) below = std::max(below, depth(c, &u));
+    for (uint32_t c : f.callees) below = std::max(below, depth(c, &u, level + 1));
     uint64_t mine = (uint64_t{f.frame_bytes} + 15) / 16 * 16;
     state_[index] = 2;
     unknown_[index] = u;

@@ -119,6 +119,20 @@ template <bool Root> struct CoarseF : F1<double> {
   }
 };
 
+// f32x2: two f32 in 64 bits.
+inline float half_of(uint64_t v, int h) { return float_of(static_cast<uint32_t>(v >> (32 * h))); }
+inline uint64_t join(float lo, float hi) { return static_cast<uint64_t>(bits_of(hi)) << 32 | bits_of(lo); }
+template <template <class, bool, bool> class F, bool Z> struct Pair2 : F2<uint64_t> {
+  static uint64_t f(uint64_t a, uint64_t b) {
+    return join(F<float, Z, false>::f(half_of(a, 0), half_of(b, 0)), F<float, Z, false>::f(half_of(a, 1), half_of(b, 1)));
+  }
+};
+template <bool Z> struct PairFma : F3<uint64_t> {
+  static uint64_t f(uint64_t a, uint64_t b, uint64_t c) {
+    return join(FmaF<float, Z, false>::f(half_of(a, 0), half_of(b, 0), half_of(c, 0)), FmaF<float, Z, false>::f(half_of(a, 1), half_of(b, 1), half_of(c, 1)));
+  }
+};
+
 template <Fn F, uint8_t R> void rounded(Warp& w, const Insn& in, uint32_t mask) {
   HostRounding r(R);
   F(w, in, mask);
@@ -167,6 +181,17 @@ uint16_t allowed_flags(Op op) {
 
 Fn select_float(const Key& key) {
   Key k = key;
+  if (k.t == Ty::F32x2) {
+    if (k.flags & ~kFtz) return nullptr;
+    bool z = k.flags;
+    switch (k.op) {
+      case Op::FAdd: return z ? with_rounding<map2<Pair2<AddF, true>>>(k.round) : with_rounding<map2<Pair2<AddF, false>>>(k.round);
+      case Op::FSub: return z ? with_rounding<map2<Pair2<SubF, true>>>(k.round) : with_rounding<map2<Pair2<SubF, false>>>(k.round);
+      case Op::FMul: return z ? with_rounding<map2<Pair2<MulF, true>>>(k.round) : with_rounding<map2<Pair2<MulF, false>>>(k.round);
+      case Op::FFma: return z ? with_rounding<map3<PairFma<true>>>(k.round) : with_rounding<map3<PairFma<false>>>(k.round);
+      default: return nullptr;
+    }
+  }
   if ((k.t != Ty::F32 && k.t != Ty::F64) || (k.flags & ~allowed_flags(k.op))) return nullptr;
   bool ftz = k.flags & kFtz, sat = k.flags & kSat, approx = k.flags & kApprox;
   switch (k.op) {

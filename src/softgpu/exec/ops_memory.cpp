@@ -152,7 +152,7 @@ template <int N> void copy_async(Warp& w, const Insn& in, uint32_t mask) {
     uint32_t n = reads >> i & 1 ? N : 0;
     if (n && in.r[3] != kNoReg && reg<uint32_t>(w, in.r[3])[i] < n) n = reg<uint32_t>(w, in.r[3])[i];
     char bytes[N] = {};
-    memcpy(bytes, reinterpret_cast<const void*>(from[i]), n);
+    if (n) memcpy(bytes, reinterpret_cast<const void*>(from[i]), n);
     memcpy(reinterpret_cast<void*>(to[i]), bytes, N);
   }
 }

@@ -128,6 +128,12 @@ void Decoder::op_alu() {
   if (shape[0] == 'w' && k.t != Ty::U16 && k.t != Ty::S16 && k.t != Ty::U32 && k.t != Ty::S32) unsupported();
   if (k.op == Op::Lop3 && mod("or")) unsupported();
   size_t n = std::strlen(shape);
+  if ((k.op == Op::FMin || k.op == Op::FMax) && k.t == Ty::F32 && ops_.size() == 4) {   // of three: the first two, then the third
+    uint32_t a = use(ops_[1], k.t), b = use(ops_[2], k.t), c = use(ops_[3], k.t), both = fresh(Width::W32, k.t);
+    emit(k, {both}, {a, b});
+    emit(k, {def(ops_[0], k.t)}, {both, c});
+    return;
+  }
   count(n, n);
   uint32_t r[5] = {kNoReg, kNoReg, kNoReg, kNoReg, kNoReg};
   for (size_t i = 1; i < n; i++) {

@@ -17,6 +17,16 @@ bool parse_shape(std::string_view s, Dimensions* d) {   // m16n8k16
   return i == s.size();
 }
 
+Dimensions take_shape(std::vector<std::string_view>& mods) {   // zeros: none among them
+  for (size_t i = 0; i < mods.size(); i++) {
+    Dimensions d;
+    if (!parse_shape(mods[i], &d)) continue;
+    mods.erase(mods.begin() + static_cast<ptrdiff_t>(i));
+    return d;
+  }
+  return {};
+}
+
 int64_t packed(Dimensions d, Ty td, Ty ta, Ty tb, Ty tc, bool saturate, bool a_column) {
   return static_cast<int64_t>(static_cast<uint64_t>(d.m) | static_cast<uint64_t>(d.n) << 8 | static_cast<uint64_t>(d.k) << 16 | static_cast<uint64_t>(td) << 24 |
                               static_cast<uint64_t>(ta) << 32 | static_cast<uint64_t>(tb) << 40 | static_cast<uint64_t>(tc) << 48 |
@@ -41,14 +51,7 @@ std::vector<uint32_t> Decoder::fragment(const Operand& o, Ty t, bool result) {
 void Decoder::op_mma() {
   if (mod("sp") || mod("sp::ordered_metadata") || !mod("sync")) unsupported();
   mod("aligned");
-  Dimensions d;
-  for (size_t i = 0; i < mods_.size(); i++)
-    if (parse_shape(mods_[i], &d)) {
-      mods_.erase(mods_.begin() + static_cast<ptrdiff_t>(i));
-      break;
-    } else {
-      d = Dimensions{};
-    }
+  Dimensions d = take_shape(mods_);
   if (!mod("row") || !mod("col")) unsupported();
   bool saturate = mod("satfinite");
   mod("rn");
@@ -84,15 +87,7 @@ void Decoder::op_wmma() {
   char matrix = mod("a") ? 'a' : mod("b") ? 'b' : mod("c") ? 'c' : mod("d") ? 'd' : 0;
   if (!mod("sync")) unsupported();
   mod("aligned");
-  Dimensions d;
-  for (size_t i = 0; i < mods_.size(); i++) {
-    Dimensions probe;
-    if (parse_shape(mods_[i], &probe)) {
-      d = probe;
-      mods_.erase(mods_.begin() + static_cast<ptrdiff_t>(i));
-      break;
-    }
-  }
+  Dimensions d = take_shape(mods_);
   bool shape = (d.m == 16 && d.n == 16 && (d.k == 16 || d.k == 8)) || (d.m == 32 && d.n == 8 && d.k == 16) || (d.m == 8 && d.n == 32 && d.k == 16) || (d.m == 8 && d.n == 8 && d.k == 4);
   if (!shape) unsupported();
   Key key;

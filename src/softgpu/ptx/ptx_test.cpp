@@ -160,6 +160,18 @@ TEST(Ptx, PackUnpackAndIndexedBranch) {
   for (unsigned i = 0; i < 32; i++) EXPECT_EQ(r[8 + i], (i % 3 + 1) * 100 + i);
 }
 
+TEST(Ptx, PackedSinglePrecisionAndThreeWayMinimum) {
+  auto r = run_body(R"(
+    .reg .b32 %r<4>; .reg .b64 %q<4>;
+    mov.u32 %r1, 0f3F800000; mov.u32 %r2, 0f40000000; mov.b64 %q1, {%r1, %r2};
+    add.rn.f32x2 %q2, %q1, %q1; st.global.u64 [%out], %q2;
+    fma.rn.ftz.f32x2 %q3, %q1, %q2, %q1; st.global.u64 [%out+8], %q3;
+    mov.u32 %r3, 0fC0400000; min.f32 %r1, %r1, %r2, %r3; st.global.u32 [%out+16], %r1;
+    max.NaN.f32 %r1, %r3, %r2, 0f7FC00000; st.global.u32 [%out+20], %r1;)", 1);
+  EXPECT_EQ((std::vector<uint32_t>(r.begin(), r.begin() + 6)),
+            (std::vector<uint32_t>{0x40000000, 0x40800000, 0x40400000, 0x41200000, 0xc0400000, 0x7fffffff}));
+}
+
 TEST(Ptx, SeveralTextsAreLinkedBySymbol) {
   std::string a = kHead + ".extern .func (.param .b32 r) helper(.param .b32 x);\n.extern .global .u32 shared_word;\n"
                   ".visible .entry k(.param .u64 p) {\n.reg .b32 %r<3>; .reg .b64 %q;\nld.param.u64 %q, [p];\n"
