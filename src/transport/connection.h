@@ -47,7 +47,7 @@ class Receiver {
 
 // Connects to host:port (name, IPv4 or IPv6) within timeout_ms; -1 and *why on failure.
 int connect_tcp(const char* host, uint16_t port, int timeout_ms, const char** why);
-// No delay for small sends, 4 MiB buffers, keep-alive (dead peers found within 105 s), user timeout.
+// No delay for small sends; keep-alive, so that a host that vanished is an error within 5 s.
 void tune_socket(int fd);
 
 }  // namespace transport

@@ -58,11 +58,24 @@ long Connection::receive(void* to, size_t n, uint64_t spin_ns, int timeout_ms) {
   }
 }
 
+// Both ends have the same address: the peer is on this host.
+static bool is_local(int fd) {
+  sockaddr_storage here{}, there{};
+  socklen_t n = sizeof here, m = sizeof there;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&here), &n) || getpeername(fd, reinterpret_cast<sockaddr*>(&there), &m) || here.ss_family != there.ss_family) return false;
+  if (here.ss_family == AF_INET) return reinterpret_cast<sockaddr_in&>(here).sin_addr.s_addr == reinterpret_cast<sockaddr_in&>(there).sin_addr.s_addr;
+  return here.ss_family == AF_INET6 && memcmp(&reinterpret_cast<sockaddr_in6&>(here).sin6_addr, &reinterpret_cast<sockaddr_in6&>(there).sin6_addr, 16) == 0;
+}
+
 void tune_socket(int fd) {
-  int on = 1, buffer = 4 << 20, idle = 60, interval = 15, count = 3;
+  // On one host small buffers stay in the cache: 1 GB copies run at 6.3 and 6.7 GB/s with 256 KiB, 5.2 and 6.0 with 4 MiB (H200 machine).
+  // Over a network the kernel sizes them by the distance.
+  int on = 1, buffer = 256 << 10, idle = 2, interval = 1, count = 3;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  if (is_local(fd)) {
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  }
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);

@@ -9,7 +9,7 @@
 
 namespace worker {
 
-static constexpr uint32_t kInARow = 64;          // launches, with a change of stream in every fourth, before lanes are worth it
+static constexpr uint32_t kWindow = 128;
 static constexpr uint64_t kLaneSpin = 50000;     // ns that an idle lane looks before it sleeps
 
 LaunchLanes::~LaunchLanes() {
@@ -36,17 +36,19 @@ bool LaunchLanes::take(uint64_t call, const wire::CallHeader& header, const uint
     settle();
     return false;
   }
-  launches_++;
-  if (a.hStream != last_stream_) switches_++;
-  last_stream_ = a.hStream;
-  if (launches_ < kInARow || switches_ * 4 < launches_) {
+  if (launches_ == 0) first_stream_ = a.hStream;
+  elsewhere_ += a.hStream != first_stream_;
+  if (++launches_ == kWindow) {
+    parallel_ = elsewhere_ >= kWindow / 4 && others_ <= kWindow / 16;
+    launches_ = elsewhere_ = others_ = 0;
+  }
+  if (!parallel_) {
     if (busy_) wait_until_idle();
     return false;
   }
-  if (launches_ == 1u << 16) launches_ /= 2, switches_ /= 2;
   if (!lanes_) start();
 
-  Lane& lane = lanes_[wire::handle_index(a.hStream) % kLanes];
+  Lane& lane = lane_of(a.hStream);
   const uint32_t bytes = uint32_t(sizeof(Record) + header.bytes);
   if (bytes > kRing / 4) {
     wait_until_idle();
@@ -66,6 +68,16 @@ bool LaunchLanes::take(uint64_t call, const wire::CallHeader& header, const uint
   if (lane.sleeps.load(std::memory_order_seq_cst)) lane.wake.signal_one();
   busy_ = true;
   return true;
+}
+
+// A stream keeps its lane while it is remembered; when one is forgotten for another, nothing of it may be left in its lane.
+LaunchLanes::Lane& LaunchLanes::lane_of(uint64_t stream) {
+  Place& place = places_[wire::handle_index(stream) % kStreams];
+  if (place.stream != stream) {
+    if (busy_) wait_until_idle();
+    place = {stream, next_lane_++ % kLanes};
+  }
+  return lanes_[place.lane];
 }
 
 void LaunchLanes::wait_until_idle() {

@@ -23,12 +23,13 @@ class LaunchLanes {
   bool take(uint64_t call, const wire::CallHeader& header, const uint8_t* arguments);
   // Before any call but such a launch: all that was taken has been issued when this returns.
   void settle() {
-    launches_ = switches_ = 0;
+    others_++;
     if (busy_) wait_until_idle();
   }
 
  private:
-  static constexpr int kLanes = 4;
+  static constexpr int kLanes = 8;
+  static constexpr uint32_t kStreams = 64;       // remembered at a time
   static constexpr uint32_t kRing = 1u << 20;    // bytes
   // A ring of records: size, call number, CallHeader, arguments. The leader writes head, the lane writes tail; each reads the other's with acquire.
   struct Lane {
@@ -41,14 +42,20 @@ class LaunchLanes {
     std::thread thread;
   };
   struct Record { uint32_t bytes, reserved; uint64_t call; wire::CallHeader header; };
+  struct Place { uint64_t stream = 0; int lane = 0; };
+  Lane& lane_of(uint64_t stream);
   void wait_until_idle();
   void start();
   void run(Lane& lane);
   Session& session_;
   std::unique_ptr<Lane[]> lanes_;
   bool busy_ = false;                            // something was taken since the last settle
-  uint32_t launches_ = 0, switches_ = 0;         // in a row; how often the stream changed
-  uint64_t last_stream_ = 0;
+  // Of the last kWindow launches: how many were not in the first one's stream, and how many other calls came between. They decide for the next.
+  uint32_t launches_ = 0, elsewhere_ = 0, others_ = 0;
+  uint64_t first_stream_ = 0;
+  bool parallel_ = false;
+  Place places_[kStreams];                       // by handle index; streams take lanes in turn
+  int next_lane_ = 0;
 };
 
 }  // namespace worker

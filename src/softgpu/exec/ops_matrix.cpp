@@ -35,6 +35,8 @@ inline double number(uint64_t bits, Ty t) {
     case Ty::TF32: return float_of(static_cast<uint32_t>(bits) & 0xffffe000);
     case Ty::F32: return float_of(static_cast<uint32_t>(bits));
     case Ty::F64: return double_of(bits);
+    case Ty::E4M3: return half_to_float(e4m3_to_half(static_cast<uint8_t>(bits)));
+    case Ty::E5M2: return half_to_float(e5m2_to_half(static_cast<uint8_t>(bits)));
     case Ty::S8: return static_cast<int8_t>(bits);
     case Ty::U8: return static_cast<uint8_t>(bits);
     default: return static_cast<int32_t>(bits);

@@ -34,6 +34,7 @@ int64_t packed(Dimensions d, Ty td, Ty ta, Ty tb, Ty tc, bool saturate, bool a_c
 }
 
 bool byte_type(Ty t) { return t == Ty::S8 || t == Ty::U8; }
+bool byte_float(Ty t) { return t == Ty::E4M3 || t == Ty::E5M2; }
 size_t per_register(Ty t) { return bytes_of(t) == 1 ? 4 : bytes_of(t) == 2 ? 2 : 1; }
 
 }  // namespace
@@ -62,6 +63,7 @@ void Decoder::op_mma() {
       (ta == Ty::BF16 && tb == Ty::BF16 && td == Ty::F32 && tc == Ty::F32)) shape(16, 8, 8), shape(16, 8, 16);
   if (ta == Ty::TF32 && tb == Ty::TF32 && td == Ty::F32 && tc == Ty::F32) shape(16, 8, 4), shape(16, 8, 8);
   if (ta == Ty::F64 && tb == Ty::F64 && td == Ty::F64 && tc == Ty::F64) shape(8, 8, 4), shape(16, 8, 4), shape(16, 8, 8), shape(16, 8, 16);
+  if (byte_float(ta) && byte_float(tb) && td == tc && (td == Ty::F32 || td == Ty::F16)) shape(16, 8, 16), shape(16, 8, 32);
   if (byte_type(ta) && byte_type(tb) && td == Ty::S32 && tc == Ty::S32) shape(8, 8, 16), shape(16, 8, 16), shape(16, 8, 32);
   if (!good || (saturate && td != Ty::S32)) unsupported();
   count(4, 4);

@@ -16,10 +16,10 @@ namespace softgpu {
 
 enum class Ty : uint8_t {
   None, Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64,
-  F16, F16x2, BF16, BF16x2, F32, F64, TF32, E4M3x2, E5M2x2, U16x2, S16x2, F32x2,
+  F16, F16x2, BF16, BF16x2, F32, F64, TF32, E4M3x2, E5M2x2, U16x2, S16x2, F32x2, E4M3, E5M2,
 };
 inline int bytes_of(Ty t) {
-  constexpr uint8_t k[] = {0, 0, 1, 2, 4, 8, 16, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 2, 4, 4, 8, 4, 2, 2, 4, 4, 8};
+  constexpr uint8_t k[] = {0, 0, 1, 2, 4, 8, 16, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 2, 4, 4, 8, 4, 2, 2, 4, 4, 8, 1, 1};
   return k[static_cast<int>(t)];
 }
 inline bool is_signed(Ty t) { return t >= Ty::S8 && t <= Ty::S64; }

@@ -46,7 +46,7 @@ std::vector<Token> tokenize(std::string_view s) {
     } else if (name_start(c)) {
       size_t b = i++;
       while (i < n && ((name_char(s[i]) && !(s[i] == '.' && s[b] == '.')) ||   // ".reg.b32" is two tokens
-                       (s[i] == ':' && i + 2 < n && s[i + 1] == ':' && name_start(s[i + 2])))) i += s[i] == ':' ? 2 : 1;
+                       (s[i] == ':' && i + 2 < n && s[i + 1] == ':' && name_char(s[i + 2])))) i += s[i] == ':' ? 2 : 1;
       out.push_back({Tok::Name, 0, line, s.substr(b, i - b)});
     } else if (c == '"') {
       size_t b = ++i;

@@ -187,7 +187,7 @@ bool type_from(std::string_view n, Ty* out) {
       {"pred", Ty::Pred}, {"b8", Ty::B8}, {"b16", Ty::B16}, {"b32", Ty::B32}, {"b64", Ty::B64}, {"b128", Ty::B128},
       {"u8", Ty::U8}, {"u16", Ty::U16}, {"u32", Ty::U32}, {"u64", Ty::U64}, {"s8", Ty::S8}, {"s16", Ty::S16}, {"s32", Ty::S32}, {"s64", Ty::S64},
       {"f16", Ty::F16}, {"f16x2", Ty::F16x2}, {"bf16", Ty::BF16}, {"bf16x2", Ty::BF16x2}, {"f32", Ty::F32}, {"f64", Ty::F64}, {"tf32", Ty::TF32},
-      {"e4m3x2", Ty::E4M3x2}, {"e5m2x2", Ty::E5M2x2}, {"u16x2", Ty::U16x2}, {"s16x2", Ty::S16x2}, {"f32x2", Ty::F32x2}};
+      {"e4m3x2", Ty::E4M3x2}, {"e5m2x2", Ty::E5M2x2}, {"u16x2", Ty::U16x2}, {"s16x2", Ty::S16x2}, {"f32x2", Ty::F32x2}, {"e4m3", Ty::E4M3}, {"e5m2", Ty::E5M2}};
   auto it = kTypes.find(n);
   if (it == kTypes.end()) return false;
   *out = it->second;
@@ -260,7 +260,7 @@ Variable parse_variable(Cursor& c) {
     } else if (w == ".v2" || w == ".v4") {
       lanes = w == ".v2" ? 2 : 4;
     } else if (pointer && (w == ".global" || w == ".shared" || w == ".local" || w == ".const")) {
-    } else if (type_from(w.substr(1), &t) && t != Ty::Pred) {
+    } else if (type_from(w.substr(1), &t) && t != Ty::Pred && t < Ty::E4M3) {
       v.type = t;
     } else {
       c.fail("unknown type or attribute " + quoted(w));

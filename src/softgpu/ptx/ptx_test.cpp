@@ -31,8 +31,8 @@ std::vector<uint32_t> run_body(const std::string& body, unsigned threads = 32, c
 }  // namespace
 
 TEST(Lexer, Tokens) {
-  auto t = tokenize("add.s32 %r1,%tid.x, -5; // x\n/* a\nb */ @!%p bra $L_1;\n.reg.b32 r<3>; ld.shared::cta.u32 0f3F800000 1.5e-3 \"a;b\"");
-  std::vector<std::string> want{"add.s32", "%r1", ",", "%tid.x", ",", "-", "5", ";", "@", "!", "%p", "bra", "$L_1", ";", ".reg", ".b32", "r", "<", "3", ">", ";", "ld.shared::cta.u32", "0f3F800000", "1.5e-3", "a;b", ""};
+  auto t = tokenize("add.s32 %r1,%tid.x, -5; // x\n/* a\nb */ @!%p bra $L_1;\n.reg.b32 r<3>; ld.shared::cta.u32 ld.L2::128B.u32 0f3F800000 1.5e-3 \"a;b\"");
+  std::vector<std::string> want{"add.s32", "%r1", ",", "%tid.x", ",", "-", "5", ";", "@", "!", "%p", "bra", "$L_1", ";", ".reg", ".b32", "r", "<", "3", ">", ";", "ld.shared::cta.u32", "ld.L2::128B.u32", "0f3F800000", "1.5e-3", "a;b", ""};
   ASSERT_EQ(t.size(), want.size());
   for (size_t i = 0; i < t.size(); i++) EXPECT_EQ(t[i].text, want[i]) << i;
   EXPECT_EQ(t[8].line, 3u);
@@ -170,6 +170,15 @@ TEST(Ptx, PackedSinglePrecisionAndThreeWayMinimum) {
     max.NaN.f32 %r1, %r3, %r2, 0f7FC00000; st.global.u32 [%out+20], %r1;)", 1);
   EXPECT_EQ((std::vector<uint32_t>(r.begin(), r.begin() + 6)),
             (std::vector<uint32_t>{0x40000000, 0x40800000, 0x40400000, 0x41200000, 0xc0400000, 0x7fffffff}));
+}
+
+TEST(Ptx, EightBitFloatMatrices) {   // all of A is 1.5 (e4m3 0x3c), all of B 2 (e5m2 0x40): 32 products of 3 on top of 1
+  auto r = run_body(R"(
+    .reg .b32 %a, %b, %z, %d<4>;
+    mov.u32 %a, 0x3c3c3c3c; mov.u32 %b, 0x40404040; mov.u32 %z, 0f3F800000;
+    mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e5m2.f32 {%d0, %d1, %d2, %d3}, {%a, %a, %a, %a}, {%b, %b}, {%z, %z, %z, %z};
+    st.global.v4.u32 [%out], {%d0, %d1, %d2, %d3};)");
+  for (int i = 0; i < 4; i++) EXPECT_EQ(r[i], 0x42c20000u);   // 97
 }
 
 TEST(Ptx, SeveralTextsAreLinkedBySymbol) {
