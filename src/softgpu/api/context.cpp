@@ -224,7 +224,7 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
 
 CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
   TRY(initialized());
-  if (!ctx) return CUDA_ERROR_INVALID_CONTEXT;
+  REQUIRE(ctx);
   ContextRef context = contexts().find(ctx);
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
   context_stack().push_back(context);

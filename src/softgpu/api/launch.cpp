@@ -20,7 +20,7 @@ CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
   REQUIRE(threads <= uint64_t(kMaxThreads));
   if (info.required_block[0])
     for (int i = 0; i < 3; i++) REQUIRE(s.block[i] == std::max(1u, info.required_block[i]));
-  if (threads > uint64_t(most_threads(info))) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  REQUIRE(threads <= uint64_t(most_threads(info)));
   REQUIRE(int64_t(s.shared) <= f.settings->max_dynamic_shared);
   if (cooperative) {
     uint64_t blocks = uint64_t(s.grid[0]) * s.grid[1] * s.grid[2];

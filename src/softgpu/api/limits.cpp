@@ -9,7 +9,7 @@ CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
   ContextRef context;
   TRY(enter(&context));
   REQUIRE(pvalue);
-  if (unsigned(limit) >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  REQUIRE(unsigned(limit) < kLimitCount);
   *pvalue = context->limits[limit];
   return CUDA_SUCCESS;
 }
@@ -17,7 +17,7 @@ CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
 CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   ContextRef context;
   TRY(enter(&context));
-  if (unsigned(limit) >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  REQUIRE(unsigned(limit) < kLimitCount);
   switch (limit) {
     case CU_LIMIT_STACK_SIZE:
       REQUIRE(value <= 512 * 1024);

@@ -116,8 +116,12 @@ CUresult enter_module(CUmodule h, ModuleRef* module) {
 
 extern "C" {
 
-CUresult cuModuleLoadData(CUmodule* module, const void* image) { return load_from(module, image, 0, nullptr, nullptr); }
+// Measured on driver 580: these two take no wrapper around the image, libraries do.
+CUresult cuModuleLoadData(CUmodule* module, const void* image) { return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr); }
 CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options, void** optionValues) {
+  uint32_t magic = 0;
+  if (image) memcpy(&magic, image, sizeof magic);
+  if (magic == 0x466243B1) return CUDA_ERROR_INVALID_IMAGE;
   return load_from(module, image, numOptions, options, optionValues);
 }
 CUresult cuModuleLoadFatBinary(CUmodule* module, const void* fatCubin) { return load_from(module, fatCubin, 0, nullptr, nullptr); }

@@ -213,10 +213,11 @@ TEST_F(Code, FatbinWrapper) {
   OK(cuModuleLoadFatBinary(&m, &wrapper));
   OK(cuModuleGetFunction(&f, m, "add"));
   wrapper = {0x466243B1, 2, nullptr, list};
-  OK(cuModuleLoadData(&m, &wrapper));
+  OK(cuModuleLoadFatBinary(&m, &wrapper));
   OK(cuModuleGetFunction(&f, m, "add"));
-  wrapper.version = 9;
   EXPECT_CU(CUDA_ERROR_INVALID_IMAGE, cuModuleLoadData(&m, &wrapper));
+  wrapper.version = 9;
+  EXPECT_CU(CUDA_ERROR_INVALID_IMAGE, cuModuleLoadFatBinary(&m, &wrapper));
 }
 
 TEST_F(Code, ErrorsStickToTheContext) {

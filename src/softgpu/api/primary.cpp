@@ -50,7 +50,7 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   std::lock_guard lock(device->primary_mutex);
   if (device->primary && device->primary->alive) device->primary->stop();
-  device->primary_retained = 0;
+  // Retains stay counted: measured on driver 580, a release after a reset answers SUCCESS.
   device->primary_flags = 0;
   return CUDA_SUCCESS;
 }

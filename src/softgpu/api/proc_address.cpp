@@ -21,7 +21,7 @@ const Row kRows[] = {
 extern "C" {
 
 CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion, cuuint64_t flags, CUdriverProcAddressQueryResult* symbolStatus) {
-  REQUIRE(symbol && pfn && !(flags & ~cuuint64_t(3)) && flags != 3);
+  REQUIRE(symbol && pfn && !(flags & ~cuuint64_t(3)) && flags != 3 && cudaVersion <= 13099);   // newer than this driver: a bad value
   *pfn = nullptr;
   if (symbolStatus) *symbolStatus = CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
   if (!*symbol) return CUDA_SUCCESS;       // the runtime's first probe
@@ -38,7 +38,7 @@ CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion, cu
     *symbolStatus = *pfn    ? CU_GET_PROC_ADDRESS_SUCCESS
                     : known ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
                             : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
-  return *pfn ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+  return CUDA_SUCCESS;   // measured on driver 580: the status says that nothing was found, the result does not
 }
 
 CUresult cuGetProcAddress(const char* symbol, void** pfn, int cudaVersion, cuuint64_t flags) {
