@@ -285,6 +285,6 @@ TEST_F(Code, NothingRunsAfterAFailure) {
     OK(cuCtxCreate_v2(&context, 0, 0));
     void* word = nullptr;        // the gate's own word went with the old context
     OK(cuMemHostAlloc(&word, 64, 0));
-    gate.word = static_cast<volatile uint32_t*>(word);
+    gate.word = static_cast<uint32_t*>(word);
   }
 }

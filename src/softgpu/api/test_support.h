@@ -94,16 +94,16 @@ struct Gate {
   Gate() {
     void* p = nullptr;
     EXPECT_CU(CUDA_SUCCESS, cuMemHostAlloc(&p, 64, 0));
-    word = static_cast<volatile uint32_t*>(p);
+    word = static_cast<uint32_t*>(p);
   }
   ~Gate() {
     open();
     EXPECT_CU(CUDA_SUCCESS, cuCtxSynchronize());
-    EXPECT_CU(CUDA_SUCCESS, cuMemFreeHost(const_cast<uint32_t*>(word)));
+    EXPECT_CU(CUDA_SUCCESS, cuMemFreeHost(word));
   }
   CUresult hold(CUstream s) { return cuStreamWaitValue32_v2(s, reinterpret_cast<CUdeviceptr>(word), 1, CU_STREAM_WAIT_VALUE_GEQ); }
-  void open() { *word = 1; }
-  volatile uint32_t* word = nullptr;
+  void open() { __atomic_store_n(word, 1u, __ATOMIC_RELEASE); }
+  uint32_t* word = nullptr;
 };
 
 inline void nap(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
