@@ -17,16 +17,16 @@
 
 namespace client {
 
-static teleport::Lock g_lock;   // Kernel::functions, Module::modules
+teleport::Lock g_modules_lock;
 
 Kernel* find_kernel(uint64_t handle) {
   if (!wire::is_handle(handle, wire::kCUkernel) && !wire::is_handle(handle, wire::kCUfunction)) return nullptr;
   return static_cast<Kernel*>(teleport::handle_object(handle));
 }
-static Module* find_module(uint64_t handle, unsigned kind) {
+Module* find_module(uint64_t handle, unsigned kind) {
   return wire::is_handle(handle, kind) ? static_cast<Module*>(teleport::handle_object(handle)) : nullptr;
 }
-static Kernel* by_name(Module* m, const char* name) {
+Kernel* kernel_by_name(Module* m, const char* name) {
   for (Kernel* k : m->kernels)
     if (k->name == name) return k;
   return nullptr;
@@ -104,7 +104,7 @@ bool know_layout(Kernel* k) {
   if (k->layout_known.load(std::memory_order_acquire)) return true;
   Caller at = caller();
   if (at.error || !at.context) return false;
-  g_lock.lock();
+  g_modules_lock.lock();
   if (!k->layout_known.load(std::memory_order_relaxed)) {
     wire::tfLayouts::Args a;
     a.handle = k->module->handle;
@@ -118,11 +118,11 @@ bool know_layout(Kernel* k) {
     wire::Reader r = reply.reader();
     if (rc == 0) read_listing(r, k->module, true);
   }
-  g_lock.unlock();
+  g_modules_lock.unlock();
   return k->layout_known.load(std::memory_order_relaxed);
 }
 
-static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t* handle) {
+static CUresult load_with(const void* image, bool library, JitOptions& jit, uint64_t* handle) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!library && !at.context) return CUDA_ERROR_INVALID_CONTEXT;
@@ -173,7 +173,7 @@ static CUresult load(const void* image, bool library, JitOptions& jit, uint64_t*
 }
 
 // The whole file, NUL-terminated in case it is PTX. Null: cannot be read.
-static void* read_file(const char* path) {
+void* read_image_file(const char* path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return nullptr;
   std::vector<char> bytes;
@@ -187,16 +187,24 @@ static void* read_file(const char* path) {
   return p;
 }
 
+CUresult load_library(CUlibrary* library, const void* image, unsigned n, CUjit_option* options, void** values) {
+  JitOptions jit(n, options, values);
+  uint64_t handle = 0;
+  CUresult rc = load_with(image, true, jit, &handle);
+  if (!rc) *library = handle_of<CUlibrary>(handle);
+  return rc;
+}
+
 static CUresult load_module(CUmodule* module, const void* image, unsigned n = 0, CUjit_option* options = nullptr, void** values = nullptr) {
   if (!module) return CUDA_ERROR_INVALID_VALUE;
   JitOptions jit(n, options, values);
   uint64_t handle = 0;
-  CUresult rc = load(image, false, jit, &handle);
+  CUresult rc = load_with(image, false, jit, &handle);
   if (!rc) *module = handle_of<CUmodule>(handle);
   return rc;
 }
 
-static void forget_module(Module* m) {
+void forget_kernels(Module* m) {
   for (Kernel* k : m->kernels) {
     for (auto& f : k->functions) teleport::forget_handle(f.function);
     teleport::forget_handle(k->handle);
@@ -211,15 +219,6 @@ size_t for_each_function(CUmodule module, void (*each)(void* user, CUfunction fu
   return m->kernels.size();
 }
 
-static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size) {
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  if (!know_layout(k)) return CUDA_ERROR_INVALID_CONTEXT;
-  if (!offset || index >= k->offsets.size()) return CUDA_ERROR_INVALID_VALUE;
-  *offset = k->offsets[index];
-  if (size) *size = k->sizes[index];
-  return CUDA_SUCCESS;
-}
-
 }  // namespace client
 
 using namespace client;
@@ -232,7 +231,7 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned
 EXPORT CUresult cuModuleLoad(CUmodule* module, const char* fname) {
   if (int error = caller().error) return CUresult(error);
   if (!module || !fname) return CUDA_ERROR_INVALID_VALUE;
-  void* image = read_file(fname);
+  void* image = read_image_file(fname);
   if (!image) return CUDA_ERROR_FILE_NOT_FOUND;
   CUresult rc = load_module(module, image);
   free(image);
@@ -243,7 +242,7 @@ EXPORT CUresult cuModuleUnload(CUmodule hmod) {
   Module* m = find_module(number_of(hmod), wire::kCUmodule);
   if (!m) return CUDA_ERROR_INVALID_HANDLE;
   if (m->library) return CUDA_ERROR_NOT_PERMITTED;   // a view of a library: cuLibraryUnload ends it
-  forget_module(m);
+  forget_kernels(m);
   return remote::cuModuleUnload(hmod);
 }
 EXPORT CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char* name) {
@@ -251,7 +250,7 @@ EXPORT CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char
   if (!hfunc || !name) return CUDA_ERROR_INVALID_VALUE;
   Module* m = find_module(number_of(hmod), wire::kCUmodule);
   if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  Kernel* k = by_name(m, name);
+  Kernel* k = kernel_by_name(m, name);
   if (!k) return CUDA_ERROR_NOT_FOUND;
   if (m->library) return cuKernelGetFunction(hfunc, handle_of<CUkernel>(k->handle));
   if (!k->loaded.exchange(true)) remote::cuFuncLoad(handle_of<CUfunction>(k->handle));   // the worker only listed it: lazy loading
@@ -271,169 +270,8 @@ EXPORT CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int n
   return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuLibraryLoadData(CUlibrary* library, const void* code, CUjit_option* jitOptions, void** jitOptionsValues, unsigned int numJitOptions,
-                                  CUlibraryOption*, void**, unsigned int) {   // BINARY_IS_PRESERVED, all that is seen, changes nothing here
-  if (!library) return CUDA_ERROR_INVALID_VALUE;
-  JitOptions jit(numJitOptions, jitOptions, jitOptionsValues);
-  uint64_t handle = 0;
-  CUresult rc = load(code, true, jit, &handle);
-  if (!rc) *library = handle_of<CUlibrary>(handle);
-  return rc;
-}
-EXPORT CUresult cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, CUjit_option* jitOptions, void** jitOptionsValues, unsigned int numJitOptions,
-                                      CUlibraryOption* libraryOptions, void** libraryOptionValues, unsigned int numLibraryOptions) {
-  if (int error = caller().error) return CUresult(error);
-  if (!library || !fileName) return CUDA_ERROR_INVALID_VALUE;
-  void* image = read_file(fileName);
-  if (!image) return CUDA_ERROR_FILE_NOT_FOUND;
-  CUresult rc = cuLibraryLoadData(library, image, jitOptions, jitOptionsValues, numJitOptions, libraryOptions, libraryOptionValues, numLibraryOptions);
-  free(image);
-  return rc;
-}
-EXPORT CUresult cuLibraryUnload(CUlibrary library) {
-  if (int error = caller().error) return CUresult(error);
-  Module* m = find_module(number_of(library), wire::kCUlibrary);
-  if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  forget_module(m);
-  return remote::cuLibraryUnload(library);
-}
-EXPORT CUresult cuLibraryGetKernel(CUkernel* pKernel, CUlibrary library, const char* name) {
-  if (int error = caller().error) return CUresult(error);
-  if (!pKernel || !name) return CUDA_ERROR_INVALID_VALUE;
-  Module* m = find_module(number_of(library), wire::kCUlibrary);
-  if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  Kernel* k = by_name(m, name);
-  if (!k) return CUDA_ERROR_NOT_FOUND;
-  *pKernel = handle_of<CUkernel>(k->handle);
-  return CUDA_SUCCESS;
-}
-EXPORT CUresult cuLibraryEnumerateKernels(CUkernel* kernels, unsigned int numKernels, CUlibrary lib) {
-  if (int error = caller().error) return CUresult(error);
-  Module* m = find_module(number_of(lib), wire::kCUlibrary);
-  if (!kernels || !numKernels) return CUDA_ERROR_INVALID_VALUE;
-  if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  for (unsigned i = 0; i < numKernels && i < m->kernels.size(); i++) kernels[i] = handle_of<CUkernel>(m->kernels[i]->handle);
-  return CUDA_SUCCESS;
-}
-// One module for each context: the same object here, with the library's kernels behind it.
-EXPORT CUresult cuLibraryGetModule(CUmodule* pMod, CUlibrary library) {
-  if (int error = caller().error) return CUresult(error);
-  if (!pMod) return CUDA_ERROR_INVALID_VALUE;
-  Module* m = find_module(number_of(library), wire::kCUlibrary);
-  Context* c = current();
-  if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  if (!c) return CUDA_ERROR_INVALID_CONTEXT;
-  g_lock.lock();
-  CUresult rc = CUDA_SUCCESS;
-  *pMod = nullptr;
-  for (auto& in : m->modules)
-    if (in.context == c->id) *pMod = handle_of<CUmodule>(in.module);
-  if (!*pMod && !(rc = remote::cuLibraryGetModule(pMod, library))) {
-    m->modules.push_back({c->id, number_of(*pMod)});
-    teleport::adopt_handle(number_of(*pMod), m);
-  }
-  g_lock.unlock();
-  return rc;
-}
-
-EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
-  if (int error = caller().error) return CUresult(error);
-  if (!pFunc) return CUDA_ERROR_INVALID_VALUE;
-  Kernel* k = find_kernel(number_of(kernel));
-  Context* c = current();
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  if (!c) return CUDA_ERROR_INVALID_CONTEXT;
-  g_lock.lock();
-  CUresult rc = CUDA_SUCCESS;
-  *pFunc = nullptr;
-  for (auto& in : k->functions)
-    if (in.context == c->id) *pFunc = handle_of<CUfunction>(in.function);
-  if (!*pFunc && !(rc = remote::cuKernelGetFunction(pFunc, kernel))) {
-    k->functions.push_back({c->id, number_of(*pFunc)});
-    teleport::adopt_handle(number_of(*pFunc), k);
-  }
-  g_lock.unlock();
-  return rc;
-}
-EXPORT CUresult cuKernelGetLibrary(CUlibrary* pLib, CUkernel kernel) {
-  if (int error = caller().error) return CUresult(error);
-  Kernel* k = find_kernel(number_of(kernel));
-  if (!pLib) return CUDA_ERROR_INVALID_VALUE;
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  *pLib = handle_of<CUlibrary>(k->module->handle);
-  return CUDA_SUCCESS;
-}
-EXPORT CUresult cuKernelGetName(const char** name, CUkernel hfunc) {
-  if (int error = caller().error) return CUresult(error);
-  Kernel* k = find_kernel(number_of(hfunc));
-  if (!name) return CUDA_ERROR_INVALID_VALUE;
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  *name = k->name.c_str();
-  return CUDA_SUCCESS;
-}
-EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
-  if (int error = caller().error) return CUresult(error);
-  return layout_of(find_kernel(number_of(kernel)), paramIndex, paramOffset, paramSize);
-}
-EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) { return cuKernelGetName(name, reinterpret_cast<CUkernel>(hfunc)); }
-EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
-  if (int error = caller().error) return CUresult(error);
-  if (wire::is_handle(number_of(func), wire::kCUkernel)) return CUDA_ERROR_INVALID_HANDLE;   // measured: a CUkernel is refused here
-  return layout_of(find_kernel(number_of(func)), paramIndex, paramOffset, paramSize);
-}
-EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
-  if (int error = caller().error) return CUresult(error);
-  Kernel* k = find_kernel(number_of(hfunc));
-  if (!hmod) return CUDA_ERROR_INVALID_VALUE;
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  if (k->module->library) return cuLibraryGetModule(hmod, handle_of<CUlibrary>(k->module->handle));
-  *hmod = handle_of<CUmodule>(k->module->handle);
-  return CUDA_SUCCESS;
-}
-// Sets an attribute of a kernel or function: queued while the device is sure to take the value, else with the driver's answer at the call.
-// What was cached of the attributes is no longer so, and the launches that are known to be good are not.
-template <class Args>
-static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int attribute, int value) {
-  Caller at = caller();
-  if (at.error) return CUresult(at.error);
-  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
-  Kernel* k = find_kernel(handle);
-  if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  bool in_table = attribute >= 0 && attribute < Kernel::kAttributes;
-  bool same = in_table && k->set_to[attribute].load(std::memory_order_relaxed) == int64_t(value) + 1;
-  bool sure = same || (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100);
-  teleport::Reply reply;
-  CUresult rc;
-  {
-    teleport::Call call(*at.session, op, at.context);
-    a.put(call.in());
-    rc = CUresult(sure ? call.send() : call.wait(&reply));
-  }
-  if (same) return rc;
-  if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(int64_t(value) + 1, std::memory_order_relaxed);
-  k->good_shared = 0;
-  at.session->drop_cached(wire::op::cuKernelGetAttribute);
-  at.session->drop_cached(wire::op::cuFuncGetAttribute);
-  return rc;
-}
-EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
-  wire::cuKernelSetAttribute::Args a;
-  a.attrib = attrib;
-  a.val = val;
-  a.kernel = number_of(kernel);
-  a.dev = dev;
-  return set_attribute(wire::op::cuKernelSetAttribute, a, a.kernel, attrib, val);
-}
-EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
-  wire::cuFuncSetAttribute::Args a;
-  a.hfunc = number_of(hfunc);
-  a.attrib = attrib;
-  a.value = value;
-  return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value);
-}
-
 // A module's variables are device memory like any other: copies to and from them need not ask the driver whether they are.
-static CUresult remember(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size) {
+CUresult client::remember_global(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size) {
   if (rc) return rc;
   if (found && size && !device_known(found)) add_range(found, size, Place::device);
   if (dptr) *dptr = found;
@@ -444,17 +282,5 @@ EXPORT CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule 
   CUdeviceptr found = 0;
   size_t size = 0;
   CUresult rc = remote::cuModuleGetGlobal_v2(&found, &size, hmod, name);
-  return remember(rc, dptr, bytes, found, size);
-}
-EXPORT CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  CUdeviceptr found = 0;
-  size_t size = 0;
-  CUresult rc = remote::cuLibraryGetGlobal(&found, &size, library, name);
-  return remember(rc, dptr, bytes, found, size);
-}
-EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  CUdeviceptr found = 0;
-  size_t size = 0;
-  CUresult rc = remote::cuLibraryGetManaged(&found, &size, library, name);
-  return remember(rc, dptr, bytes, found, size);
+  return remember_global(rc, dptr, bytes, found, size);
 }

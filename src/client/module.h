@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "abi/cuda_abi.h"
+#include "teleport/session.h"
 
 namespace client {
 
@@ -36,6 +37,14 @@ struct Module {
 };
 
 bool know_layout(Kernel* kernel);            // asks the worker if need be; false: it cannot tell
+extern teleport::Lock g_modules_lock;        // Kernel::functions, Module::modules, learning layouts
+Module* find_module(uint64_t handle, unsigned kind);          // null: none such, or unloaded
+Kernel* kernel_by_name(Module* module, const char* name);     // null: none
+CUresult load_library(CUlibrary* library, const void* image, unsigned numOptions, CUjit_option* options, void** values);
+void* read_image_file(const char* path);     // malloc'ed, NUL-terminated; null: cannot be read
+void forget_kernels(Module* module);         // at its unloading
+// What a GetGlobal call found, into the memory map and to where the program wants it.
+CUresult remember_global(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size);
 Kernel* find_kernel(uint64_t handle);        // of a CUkernel or CUfunction handle; null: none such, or unloaded
 
 }  // namespace client

@@ -87,6 +87,7 @@ inline CUresult fake_query() {
 }
 inline CUresult fake_allocate(CUdeviceptr* p, size_t n) {
   if (CUresult rc = fake_failure()) return rc;
+  if (n > 1ull << 32) return CUDA_ERROR_OUT_OF_MEMORY;
   *p = CUdeviceptr(calloc(1, n + 1));
   std::lock_guard l(Fake::get().lock);
   Fake::get().memory[*p] = n;

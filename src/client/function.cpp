@@ -1,0 +1,119 @@
+// Kernels and functions: names, parameter layouts, attributes. A CUkernel belongs to a library, a CUfunction to a module or to a kernel in a
+// context; both have a client::Kernel behind them.
+#include "client/context.h"
+#include "client/module.h"
+#include "client/remote.h"
+#include "wire/cuda_function.h"
+#include "wire/cuda_library.h"
+
+namespace client {
+
+static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size) {
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (!know_layout(k)) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!offset || index >= k->offsets.size()) return CUDA_ERROR_INVALID_VALUE;
+  *offset = k->offsets[index];
+  if (size) *size = k->sizes[index];
+  return CUDA_SUCCESS;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
+  if (int error = caller().error) return CUresult(error);
+  if (!pFunc) return CUDA_ERROR_INVALID_VALUE;
+  Kernel* k = find_kernel(number_of(kernel));
+  Context* c = current();
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (!c) return CUDA_ERROR_INVALID_CONTEXT;
+  g_modules_lock.lock();
+  CUresult rc = CUDA_SUCCESS;
+  *pFunc = nullptr;
+  for (auto& in : k->functions)
+    if (in.context == c->id) *pFunc = handle_of<CUfunction>(in.function);
+  if (!*pFunc && !(rc = remote::cuKernelGetFunction(pFunc, kernel))) {
+    k->functions.push_back({c->id, number_of(*pFunc)});
+    teleport::adopt_handle(number_of(*pFunc), k);
+  }
+  g_modules_lock.unlock();
+  return rc;
+}
+EXPORT CUresult cuKernelGetLibrary(CUlibrary* pLib, CUkernel kernel) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(kernel));
+  if (!pLib) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  *pLib = handle_of<CUlibrary>(k->module->handle);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuKernelGetName(const char** name, CUkernel hfunc) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(hfunc));
+  if (!name) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  *name = k->name.c_str();
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  if (int error = caller().error) return CUresult(error);
+  return layout_of(find_kernel(number_of(kernel)), paramIndex, paramOffset, paramSize);
+}
+EXPORT CUresult cuFuncGetName(const char** name, CUfunction hfunc) { return cuKernelGetName(name, reinterpret_cast<CUkernel>(hfunc)); }
+EXPORT CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  if (int error = caller().error) return CUresult(error);
+  if (wire::is_handle(number_of(func), wire::kCUkernel)) return CUDA_ERROR_INVALID_HANDLE;   // measured: a CUkernel is refused here
+  return layout_of(find_kernel(number_of(func)), paramIndex, paramOffset, paramSize);
+}
+EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
+  if (int error = caller().error) return CUresult(error);
+  Kernel* k = find_kernel(number_of(hfunc));
+  if (!hmod) return CUDA_ERROR_INVALID_VALUE;
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  if (k->module->library) return cuLibraryGetModule(hmod, handle_of<CUlibrary>(k->module->handle));
+  *hmod = handle_of<CUmodule>(k->module->handle);
+  return CUDA_SUCCESS;
+}
+
+// Sets an attribute of a kernel or function: queued while the device is sure to take the value, else with the driver's answer at the call.
+// What was cached of the attributes is no longer so, and the launches that are known to be good are not.
+template <class Args>
+static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int attribute, int value) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  Kernel* k = find_kernel(handle);
+  if (!k) return CUDA_ERROR_INVALID_HANDLE;
+  bool in_table = attribute >= 0 && attribute < Kernel::kAttributes;
+  bool same = in_table && k->set_to[attribute].load(std::memory_order_relaxed) == int64_t(value) + 1;
+  bool sure = same || (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100);
+  teleport::Reply reply;
+  CUresult rc;
+  {
+    teleport::Call call(*at.session, op, at.context);
+    a.put(call.in());
+    rc = CUresult(sure ? call.send() : call.wait(&reply));
+  }
+  if (same) return rc;
+  if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(int64_t(value) + 1, std::memory_order_relaxed);
+  k->good_shared = 0;
+  at.session->drop_cached(wire::op::cuKernelGetAttribute);
+  at.session->drop_cached(wire::op::cuFuncGetAttribute);
+  return rc;
+}
+EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
+  wire::cuKernelSetAttribute::Args a;
+  a.attrib = attrib;
+  a.val = val;
+  a.kernel = number_of(kernel);
+  a.dev = dev;
+  return set_attribute(wire::op::cuKernelSetAttribute, a, a.kernel, attrib, val);
+}
+EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
+  wire::cuFuncSetAttribute::Args a;
+  a.hfunc = number_of(hfunc);
+  a.attrib = attrib;
+  a.value = value;
+  return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value);
+}
