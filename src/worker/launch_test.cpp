@@ -124,6 +124,62 @@ TEST_F(Launch, UnknownLayoutGoesByBuffer) {
   EXPECT_EQ(12u, g_launched.bytes);
 }
 
+// Launches into several streams are issued by several threads (launch_lanes.h), in order within each stream, and all before any other call.
+class LaunchLanesTest : public Launch {
+ protected:
+  void SetUp() override {
+    options.cores = 16;
+    Launch::SetUp();
+  }
+};
+
+struct Issued { CUstream stream; long long number; std::thread::id thread; };
+std::mutex g_issued_lock;
+std::vector<Issued> g_issued;
+
+TEST_F(LaunchLanesTest, KeepTheOrderOfEachStreamAndFinishBeforeOtherCalls) {
+  driver.cuLaunchKernel = [](CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream stream, void** params, void**) {
+    Issued i{stream, 0, std::this_thread::get_id()};
+    memcpy(&i.number, params[1], 8);
+    std::lock_guard lock(g_issued_lock);
+    g_issued.push_back(i);
+    return CUDA_SUCCESS;
+  };
+  uint64_t kernel = load(), streams[6];
+  for (int i = 0; i < 6; i++) {
+    wire::cuStreamCreate::Args a;
+    streams[i] = a.phStream = fake_handle(wire::kCUstream, 200 + 64 * i);   // all in one slot of the streams that are remembered
+    client->call(wire::op::cuStreamCreate, a);
+  }
+  constexpr int kRounds = 20, kLaunches = 600;
+  for (int round = 0; round < kRounds; round++) {
+    for (int i = 0; i < kLaunches; i++) {
+      std::string params(16, 0);
+      long long number = round * kLaunches + i;
+      memcpy(params.data() + 8, &number, 8);
+      wire::tfLaunch::Args a;
+      a.function = kernel;
+      a.hStream = streams[round % 2 ? i % 6 : i / 7 % 4];
+      a.paramBytes = 16;
+      a.params = reinterpret_cast<const unsigned char*>(params.data());
+      client->call(wire::op::tfLaunch, a);
+    }
+    ASSERT_EQ(0, synchronize());
+    std::lock_guard lock(g_issued_lock);
+    ASSERT_EQ(size_t(round + 1) * kLaunches, g_issued.size()) << "the call after them ran before they were all issued";
+  }
+  std::map<CUstream, long long> last;
+  std::map<std::thread::id, int> threads;
+  for (const Issued& i : g_issued) {
+    threads[i.thread]++;
+    auto [at, first] = last.emplace(i.stream, -1);
+    EXPECT_LT(at->second, i.number);
+    at->second = i.number;
+  }
+  EXPECT_EQ(6u, last.size());
+  EXPECT_GT(threads.size(), 2u) << "one thread issued them all";
+}
+
 TEST_F(Launch, UnloadedKernelsAreGone) {
   uint64_t kernel = load();
   wire::tfUnload::Args a;

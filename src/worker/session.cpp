@@ -46,7 +46,7 @@ static bool needs_context(uint16_t op) {
 
 Session::Session(int socket, const ServeOptions& options)
     : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
-      spins_(std::thread::hardware_concurrency() >= 4),
+      spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
       staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()),
       callbacks_(std::make_unique<Callbacks>(*this)) {
   table_.insert(0, Entry{});       // so that readers never meet the table's own first allocation
