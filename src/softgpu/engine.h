@@ -53,7 +53,8 @@ struct GlobalInfo { std::string name; uint64_t address = 0, bytes = 0; bool cons
 
 // result is a CUresult value: 0, 200 INVALID_IMAGE, 209 NO_BINARY_FOR_GPU, 218 INVALID_PTX, 700 ILLEGAL_ADDRESS, 710 ASSERT,
 // 715 ILLEGAL_INSTRUCTION, 716 MISALIGNED_ADDRESS, 719 LAUNCH_FAILED, …; text says what, where (kernel, line, block, thread).
-struct Outcome { int result = 0; std::string text; };
+// unresolved: a text names what it does not define; linked with others it may load.
+struct Outcome { int result = 0; std::string text; bool unresolved = false; };
 
 class Kernel;                        // the engine's decoded kernel
 class Module {

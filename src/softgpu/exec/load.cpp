@@ -19,6 +19,10 @@ std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
 
 }  // namespace
 
+// A compiler for hardware would spill rather than make a kernel that 1024 threads (or its launch bounds) cannot run; the slots
+// counted here are far more than it would need, so the estimate never refuses a launch.
+constexpr uint32_t kMostRegisters = 64;
+
 class Loader {
  public:
   Loader(Memory& memory, Program& program) : memory_(memory), p_(program) {}
@@ -35,7 +39,7 @@ class Loader {
       decode();
       describe();
     } catch (const PtxError& e) {
-      return {218, "line " + std::to_string(e.line) + ": " + e.text};
+      return {218, "line " + std::to_string(e.line) + ": " + e.text, e.unresolved};
     } catch (const std::bad_alloc&) {
       return {2, "out of host memory"};
     }
@@ -97,20 +101,19 @@ class Loader {
           if (it == src->names.end()) throw PtxError{s.line, "initialiser of " + quoted(s.name) + " names the unknown " + quoted(r.name)};
           const Symbol* t = it->second;
           while (t->definition) t = t->definition;
-          if (t->function ? !t->body : t->address == kUnplaced) throw PtxError{s.line, "initialiser of " + quoted(s.name) + " names the undefined " + quoted(r.name)};
+          if (t->function ? !t->body : t->address == kUnplaced) throw PtxError{s.line, "initialiser of " + quoted(s.name) + " names the undefined " + quoted(r.name), true};
           uint64_t v = (t->function ? function_address(t->index) : t->address) + static_cast<uint64_t>(r.addend);
           v >>= r.shift;
           std::memcpy(reinterpret_cast<void*>(s.address + r.offset), &v, static_cast<size_t>(r.bytes));
         }
-        if (s.visible || s.weak || s.common || sources_.size() == 1) {
-          GlobalInfo g;
-          g.name = s.name;
-          g.address = s.address;
-          g.bytes = s.bytes;
-          g.constant = s.space == Space::Const;
-          g.managed = s.managed;
-          p_.globals_.push_back(g);
-        }
+        // Also those that only their own text sees: the runtime finds its static __device__ variables by their mangled, unique names.
+        GlobalInfo g;
+        g.name = s.name;
+        g.address = s.address;
+        g.bytes = s.bytes;
+        g.constant = s.space == Space::Const;
+        g.managed = s.managed;
+        p_.globals_.push_back(g);
       }
     return true;
   }
@@ -193,7 +196,7 @@ class Loader {
         if (local > (1u << 20)) throw PtxError{s.line, "kernel " + quoted(s.name) + " needs too much local memory"};
         info.local_bytes = static_cast<uint32_t>(local);
         for (const GlobalInfo& g : p_.globals_) if (g.constant) info.const_bytes += static_cast<uint32_t>(g.bytes);
-        info.registers = std::min(f.registers, 255u);
+        info.registers = std::min(f.registers, kMostRegisters);
         if (s.max_threads && s.max_threads < info.max_threads_per_block) info.max_threads_per_block = s.max_threads;
         std::copy(s.required_block, s.required_block + 3, info.required_block);
         info.ptx_version = src->target;
@@ -229,6 +232,7 @@ Outcome load(std::span<const std::span<const uint8_t>> images, Memory& memory, i
     if (c.result == 200) return {200, c.error};
     if (c.result) missing = {c.result, c.error};
     else texts.push_back(std::move(c.text));
+    for (std::string& t : c.further) texts.push_back(std::move(t));
   }
   if (texts.empty()) return missing;
   auto program = std::make_unique<Program>(memory);

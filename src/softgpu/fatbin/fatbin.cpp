@@ -118,6 +118,9 @@ PtxChoice choose_ptx(std::span<const uint8_t> image, int compute_capability) {
   auto text = unpack(*best);
   if (!text) return fail(200, "the PTX in the fat binary cannot be decompressed");
   r.text = std::move(*text);
+  if (best->flags & kFlagLinked)
+    for (const FatbinEntry& e : *entries)
+      if (&e != best && e.kind == FatbinEntry::Ptx && (e.flags & kFlagLinked)) r.further.push_back(unpack(e).value_or(""));
   return r;
 }
 

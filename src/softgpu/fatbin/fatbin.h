@@ -21,6 +21,7 @@ struct FatbinEntry {
   std::span<const uint8_t> payload;
 };
 constexpr uint64_t kFlagLz4 = 0x2000, kFlagZstd = 0x8000, kFlagArchSpecific = 0x100000, kFlagFamily = 0x200000;
+constexpr uint64_t kFlagLinked = 1ull << 62;      // our own: all entries with it form one module together (pack_linked)
 constexpr uint64_t kMostPlainBytes = 1ull << 30;
 
 // The entries of a container; none when it is malformed.
@@ -38,7 +39,14 @@ struct PtxChoice {
   int result = 0;
   std::string error;
   std::string text;
+  std::vector<std::string> further;   // texts that are linked with it: the image came from pack_linked
 };
 PtxChoice choose_ptx(std::span<const uint8_t> image, int compute_capability);
+
+// What cuLinkComplete gives: a container whose texts load() links again, by symbol.
+std::vector<uint8_t> pack_linked(std::span<const std::string> texts, int compute_capability);
+
+// The containers inside what nvcc -dc and ar make: an ELF object or an archive of such. None: neither, or without GPU code.
+std::vector<std::span<const uint8_t>> containers_in_object(std::span<const uint8_t> bytes);
 
 }  // namespace softgpu

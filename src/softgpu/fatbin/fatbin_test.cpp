@@ -185,3 +185,47 @@ TEST(Lz4, Blocks) {
 }
 
 }  // namespace softgpu
+
+TEST(Linked, TextsGoInAndComeOut) {
+  const std::vector<std::string> texts = {".version 7.0\n.target sm_75\n// one", ".version 7.0\n.target sm_75\n// two", "."};
+  Bytes image = pack_linked(texts, 121);
+  ASSERT_EQ(image_bytes(image.data()), image.size());
+  PtxChoice c = choose_ptx(image, 121);
+  ASSERT_EQ(c.result, 0);
+  std::vector<std::string> out = {c.text};
+  out.insert(out.end(), c.further.begin(), c.further.end());
+  EXPECT_EQ(out, texts);
+  EXPECT_EQ(choose_ptx(pack_linked({}, 121), 121).result, 209);
+}
+
+TEST(Linked, ObjectsAndArchives) {   // an ELF with one section ".nv_fatbin" that holds two containers; an archive with it as a member
+  Bytes container = pack_linked(std::vector<std::string>{".version 7.0"}, 75), names = {0, '.', 'n', 'v', '_', 'f', 'a', 't', 'b', 'i', 'n', 0};
+  Bytes elf(64), section = container;
+  section.insert(section.end(), container.begin(), container.end());
+  auto put = [](Bytes& b, size_t at, uint64_t v, size_t n) { std::memcpy(b.data() + at, &v, n); };
+  put(elf, 0, 0x464c457f, 4);
+  const size_t section_at = elf.size(), names_at = section_at + section.size(), table = (names_at + names.size() + 7) / 8 * 8;
+  elf.insert(elf.end(), section.begin(), section.end());
+  elf.insert(elf.end(), names.begin(), names.end());
+  elf.resize(table + 3 * 64);
+  put(elf, 40, table, 8), put(elf, 58, 64, 2), put(elf, 60, 3, 2), put(elf, 62, 2, 2);
+  put(elf, table + 64, 1, 4), put(elf, table + 64 + 24, section_at, 8), put(elf, table + 64 + 32, section.size(), 8);
+  put(elf, table + 128 + 24, names_at, 8), put(elf, table + 128 + 32, names.size(), 8);
+  EXPECT_EQ(containers_in_object(elf).size(), 2u);
+  std::string head = "!<arch>\n";
+  char member[61];
+  std::snprintf(member, sizeof member, "%-16s%-12d%-6d%-6d%-8d%-10zu`\n", "one.o/", 0, 0, 0, 644, elf.size());
+  Bytes archive(head.begin(), head.end());
+  for (int i = 0; i < 2; i++) {
+    archive.insert(archive.end(), member, member + 60);
+    archive.insert(archive.end(), elf.begin(), elf.end());
+    if (archive.size() % 2) archive.push_back('\n');
+  }
+  EXPECT_EQ(containers_in_object(archive).size(), 4u);
+  for (size_t n = 0; n < archive.size(); n++) containers_in_object({archive.data(), n});   // reads nothing that is not there (checked build)
+  for (size_t i = 0; i < elf.size(); i++) {
+    Bytes bad = elf;
+    bad[i] ^= 0xff;
+    containers_in_object(bad);
+  }
+}

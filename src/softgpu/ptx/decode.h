@@ -87,6 +87,7 @@ class Decoder {
   bool take_type(Ty* t);
   void all_mods_taken();
   [[noreturn]] void fail(const std::string& text) const { throw PtxError{line_, text}; }
+  [[noreturn]] void unresolved(const std::string& text) const { throw PtxError{line_, text, true}; }
   [[noreturn]] void unsupported() const;
   void count(size_t least, size_t most) const;
 

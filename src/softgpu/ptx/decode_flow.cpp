@@ -76,7 +76,7 @@ void Decoder::op_call() {
     const Symbol* s = it->second;
     formal = s->params, formal_results = s->results;
     while (s->definition) s = s->definition;
-    if (!s->body && !ctx_.builtin(s->name)) fail("call of the undefined function '" + std::string(target.name) + "'");
+    if (!s->body && !ctx_.builtin(s->name)) unresolved("call of the undefined function '" + std::string(target.name) + "'");
     callee = s->index;
     f_.callees.push_back(callee);
   }

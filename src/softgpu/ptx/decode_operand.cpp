@@ -250,7 +250,7 @@ void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* o
   const Symbol* sym = it->second;
   while (sym->definition) sym = sym->definition;
   if (sym->function) {
-    if (!sym->body) fail("address of the undefined function " + quoted(o.name));
+    if (!sym->body) unresolved("address of the undefined function " + quoted(o.name));
     *base = constant(Width::W64, function_address(sym->index));
     *space = Space::Generic;
     return;
@@ -262,7 +262,7 @@ void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* o
     else *base = constant(Width::W32, shared_offset(*sym));
     return;
   }
-  if (sym->address == kUnplaced) fail("undefined variable " + quoted(o.name));
+  if (sym->address == kUnplaced) unresolved("undefined variable " + quoted(o.name));
   *base = constant(Width::W64, sym->address);
 }
 

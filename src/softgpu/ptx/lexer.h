@@ -21,6 +21,7 @@ struct Token {
 struct PtxError {
   uint32_t line;
   std::string text;
+  bool unresolved = false;   // names something that another text may define
 };
 
 std::vector<Token> tokenize(std::string_view text);   // throws PtxError; ends with a Tok::End
