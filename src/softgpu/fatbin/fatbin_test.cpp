@@ -184,8 +184,6 @@ TEST(Lz4, Blocks) {
   EXPECT_EQ(decode({0x00}, 1ull << 60), std::nullopt);
 }
 
-}  // namespace softgpu
-
 TEST(Linked, TextsGoInAndComeOut) {
   const std::vector<std::string> texts = {".version 7.0\n.target sm_75\n// one", ".version 7.0\n.target sm_75\n// two", "."};
   Bytes image = pack_linked(texts, 121);
@@ -229,3 +227,5 @@ TEST(Linked, ObjectsAndArchives) {   // an ELF with one section ".nv_fatbin" tha
     containers_in_object(bad);
   }
 }
+
+}  // namespace softgpu
