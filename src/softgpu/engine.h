@@ -16,7 +16,13 @@ namespace softgpu {
 // address of this process; it is valid only inside a live allocation or a registered host range.
 class Memory {
  public:
-  explicit Memory(uint64_t capacity_bytes);                  // VRAM; allocations beyond it fail
+  // Bytes that somebody else counts too: the other processes that use the same device.
+  struct Budget {
+    virtual ~Budget() = default;
+    virtual bool take(uint64_t bytes) = 0;
+    virtual void give(uint64_t bytes) = 0;
+  };
+  explicit Memory(uint64_t capacity_bytes, Budget* budget = nullptr);   // VRAM; allocations beyond it, or that the budget refuses, fail
   ~Memory();
   Memory(const Memory&) = delete;
   uint64_t allocate(uint64_t bytes, uint64_t alignment = 256);  // 0: out of memory

@@ -8,11 +8,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/log.h"
 #include "softgpu/api/graph.h"
 #include "softgpu/api/memory.h"
 #include "softgpu/api/module.h"
 #include "softgpu/api/pool.h"
-#include "softgpu/api/profile.h"
+#include "softgpu/api/shared_usage.h"
 #include "softgpu/api/stream.h"
 
 namespace softgpu::api {
@@ -31,7 +32,9 @@ struct AtExit {
 
 void initialize() {
   auto* devices = new std::vector<std::unique_ptr<Device>>;
-  for (int i = 0; i < configured_devices(); i++) devices->push_back(std::make_unique<Device>(i, configured_vram_bytes()));
+  const Profile& p = profile();
+  if (!p.error.empty()) base::complain("%s", p.error.c_str());
+  for (auto& device : p.devices) devices->push_back(std::make_unique<Device>(int(devices->size()), device));
   g_devices = devices;
   for (auto& device : *devices) device->default_pool = device->current_pool = make_default_pool(device.get());
   pthread_atfork(nullptr, nullptr, [] { g_phase.store(Phase::fresh); });
@@ -55,7 +58,6 @@ uint64_t Device::allocate(uint64_t bytes, uint64_t alignment) {
   uint64_t address = memory.allocate(bytes, alignment);
   if (!address) return 0;
   widen(address, bytes);
-  publish_used(ordinal, memory.used());
   return address;
 }
 
@@ -64,10 +66,10 @@ void Device::widen(uint64_t address, uint64_t bytes) {
   for (uint64_t high = highest; address + bytes > high && !highest.compare_exchange_weak(high, address + bytes);) {}
 }
 
-void Device::free(uint64_t address) {
-  memory.free(address);
-  publish_used(ordinal, memory.used());
-}
+void Device::free(uint64_t address) { memory.free(address); }
+
+bool SharedBudget::take(uint64_t bytes) { return take_shared(ordinal, bytes, capacity); }
+void SharedBudget::give(uint64_t bytes) { give_shared(ordinal, bytes); }
 
 CUresult initialized() {
   if (t_in_callback) return CUDA_ERROR_NOT_PERMITTED;

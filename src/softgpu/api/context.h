@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "abi/cuda_abi.h"
+#include "softgpu/api/profile.h"
 #include "softgpu/api/registry.h"
 #include "softgpu/engine.h"
 
@@ -30,9 +31,21 @@ class Pool;
 using ContextRef = std::shared_ptr<Context>;
 using StreamRef = std::shared_ptr<Stream>;
 
-struct Device {
-  explicit Device(int ordinal_, uint64_t vram_bytes) : ordinal(ordinal_), memory(vram_bytes) {}
+// The device's memory as all processes of the host share it.
+struct SharedBudget : Memory::Budget {
+  SharedBudget(int ordinal_, uint64_t capacity_) : ordinal(ordinal_), capacity(capacity_) {}
+  bool take(uint64_t bytes) override;
+  void give(uint64_t bytes) override;
   const int ordinal;
+  const uint64_t capacity;
+};
+
+struct Device {
+  Device(int ordinal_, const DeviceProfile& profile_)
+      : ordinal(ordinal_), profile(profile_), budget(ordinal_, profile_.usable_bytes()), memory(profile_.usable_bytes(), &budget) {}
+  const int ordinal;
+  const DeviceProfile& profile;
+  SharedBudget budget;
   Memory memory;
   std::atomic<uint64_t> lowest{~0ull}, highest{0};   // device addresses handed out so far lie in [lowest, highest)
   std::mutex primary_mutex;                          // guards the four below

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "softgpu/api/context.h"
-#include "softgpu/api/profile.h"
 
 using namespace softgpu::api;
 
@@ -20,7 +19,7 @@ extern "C" {
 
 CUresult cuDriverGetVersion(int* driverVersion) {
   REQUIRE(driverVersion);
-  *driverVersion = kDriverVersion;
+  *driverVersion = profile().cuda;
   return CUDA_SUCCESS;
 }
 
@@ -43,7 +42,7 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(name && len > 0);
-  snprintf(name, size_t(len), "%s", kDeviceName);
+  snprintf(name, size_t(len), "%s", device->profile.name.c_str());
   return CUDA_SUCCESS;
 }
 
@@ -51,9 +50,7 @@ CUresult cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(uuid);
-  uint8_t bytes[16];
-  device_uuid(dev, bytes);
-  memcpy(uuid->bytes, bytes, sizeof bytes);
+  memcpy(uuid->bytes, device->profile.uuid, sizeof uuid->bytes);
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) { return cuDeviceGetUuid_v2(uuid, dev); }
@@ -78,10 +75,9 @@ CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(pciBusId && len > 0);
-  char text[16];
-  int n = snprintf(text, sizeof text, "0000:%02X:00.0", kPciBusBase + dev);
-  REQUIRE(len > n);
-  memcpy(pciBusId, text, size_t(n) + 1);
+  std::string text = pci_text(device->profile, false);
+  REQUIRE(size_t(len) > text.size());
+  memcpy(pciBusId, text.c_str(), text.size() + 1);
   return CUDA_SUCCESS;
 }
 
@@ -93,18 +89,21 @@ CUresult cuDeviceGetByPCIBusId(CUdevice* dev, const char* pciBusId) {
     domain = function = 0;
     REQUIRE(sscanf(pciBusId, "%x:%x.%x", &bus, &slot, &function) >= 2);
   }
-  int ordinal = int(bus) - kPciBusBase;
-  if (domain || slot || function || !device_of(ordinal)) return CUDA_ERROR_INVALID_DEVICE;
-  *dev = ordinal;
-  return CUDA_SUCCESS;
+  for (int i = 0; i < device_count() && !function; i++) {
+    auto& p = device_of(i)->profile;
+    if (domain != p.pci_domain || bus != p.pci_bus || slot != p.pci_slot) continue;
+    *dev = i;
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_INVALID_DEVICE;
 }
 
 CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(major && minor);
-  *major = kMajor;
-  *minor = kMinor;
+  *major = device->profile.major();
+  *minor = device->profile.minor();
   return CUDA_SUCCESS;
 }
 

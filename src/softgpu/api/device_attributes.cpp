@@ -1,7 +1,6 @@
-// cuDeviceGetAttribute: one row per attribute. What the engine cannot do (textures, clusters, IPC, peers) is answered 0;
+// cuDeviceGetAttribute: what differs between cards from the profile, the rest one row per attribute. What the engine cannot do (textures, clusters, IPC, peers) is answered 0;
 // sizes of texture and surface are those of the hardware generation, because programs print them. Any thread may call.
 #include "softgpu/api/context.h"
-#include "softgpu/api/profile.h"
 
 using namespace softgpu::api;
 
@@ -24,9 +23,6 @@ struct Table {
       {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y, 65535},
       {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z, 65535},
       {CU_DEVICE_ATTRIBUTE_WARP_SIZE, kWarp},
-      {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, kMultiprocessors},
-      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, kThreadsPerSm},
-      {CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR, kBlocksPerSm},
       {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK, kRegistersPerSm},
       {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR, kRegistersPerSm},
       {CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH, 1},
@@ -35,16 +31,8 @@ struct Table {
       {CU_DEVICE_ATTRIBUTE_COMPUTE_PREEMPTION_SUPPORTED, 1},
       // memory
       {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, kSharedPerBlock},
-      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, kSharedOptIn},
-      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, kSharedPerSm},
-      {CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK, kSharedReserved},
       {CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY, 65536},
       {CU_DEVICE_ATTRIBUTE_MAX_PITCH, 2147483647},
-      {CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 24 << 20},
-      {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, 256},
-      {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, kMemoryClockKhz},
-      {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, kClockKhz},
-      {CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT, 2},
       {CU_DEVICE_ATTRIBUTE_GPU_OVERLAP, 1},
       {CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING, 1},
       {CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY, 1},
@@ -64,15 +52,8 @@ struct Table {
       {CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR_V1, 1},
       {CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS, 1},
       {CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR, 1},
-      {CU_DEVICE_ATTRIBUTE_MEM_SYNC_DOMAIN_COUNT, 4},
-      {CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO, 2},
       // identity
-      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, kMajor},
-      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, kMinor},
-      {CU_DEVICE_ATTRIBUTE_GPU_PCI_DEVICE_ID, int(kPciDeviceId)},
-      {CU_DEVICE_ATTRIBUTE_GPU_PCI_SUBSYSTEM_ID, int(kPciSubsystemId)},
       {CU_DEVICE_ATTRIBUTE_NUMA_ID, -1},
-      {CU_DEVICE_ATTRIBUTE_HOST_NUMA_ID, 0},
       // textures and surfaces
       {CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT, 512},
       {CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT, 32},
@@ -123,16 +104,45 @@ struct Table {
 
 constexpr Table kTable;
 
+// What the profile says.
+bool from_profile(const DeviceProfile& p, CUdevice_attribute attribute, int* value) {
+  switch (attribute) {
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = p.multiprocessors; break;
+    case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR: *value = p.chip.threads_per_sm; break;
+    case CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR: *value = p.chip.blocks_per_sm; break;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = p.chip.shared_optin; break;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR: *value = p.chip.shared_per_sm; break;
+    case CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK: *value = p.chip.shared_reserved; break;
+    case CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO: *value = p.chip.double_ratio; break;
+    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = p.major(); break;
+    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = p.minor(); break;
+    case CU_DEVICE_ATTRIBUTE_MEM_SYNC_DOMAIN_COUNT: *value = p.major() >= 9 ? 4 : 1; break;
+    case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE: *value = p.l2_kib << 10; break;
+    case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = p.memory_bus_bits; break;
+    case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = p.memory_clock_mhz * 1000; break;
+    case CU_DEVICE_ATTRIBUTE_CLOCK_RATE: *value = p.clock_mhz * 1000; break;
+    case CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT: *value = p.copy_engines; break;
+    case CU_DEVICE_ATTRIBUTE_ECC_ENABLED: *value = p.ecc; break;
+    case CU_DEVICE_ATTRIBUTE_KERNEL_EXEC_TIMEOUT: *value = p.watchdog_ms != 0; break;
+    case CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID: *value = int(p.pci_domain); break;
+    case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID: *value = int(p.pci_bus); break;
+    case CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID: *value = int(p.pci_slot); break;
+    case CU_DEVICE_ATTRIBUTE_GPU_PCI_DEVICE_ID: *value = int(p.pci_device_id); break;
+    case CU_DEVICE_ATTRIBUTE_GPU_PCI_SUBSYSTEM_ID: *value = int(p.pci_subsystem_id); break;
+    case CU_DEVICE_ATTRIBUTE_HOST_NUMA_ID: *value = p.numa_node; break;
+    default: return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 extern "C" CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice dev) {
   TRY(initialized());
   REQUIRE(pi && attrib > 0 && attrib < CU_DEVICE_ATTRIBUTE_MAX);
-  if (!device_of(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  switch (attrib) {
-    case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID: *pi = kPciBusBase + dev; break;
-    case CU_DEVICE_ATTRIBUTE_MULTI_GPU_BOARD_GROUP_ID: *pi = dev; break;
-    default: *pi = kTable.value[attrib];
-  }
+  Device* device = device_of(dev);
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  if (from_profile(device->profile, attrib, pi)) return CUDA_SUCCESS;
+  *pi = attrib == CU_DEVICE_ATTRIBUTE_MULTI_GPU_BOARD_GROUP_ID ? dev : kTable.value[attrib];
   return CUDA_SUCCESS;
 }

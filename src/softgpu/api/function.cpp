@@ -17,7 +17,8 @@ std::shared_ptr<Settings> default_settings(const KernelInfo& info) {
   return settings;
 }
 
-CUresult get_function_attribute(const KernelInfo& info, const Settings& settings, CUfunction_attribute attribute, int* value) {
+CUresult get_function_attribute(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, CUfunction_attribute attribute,
+                                int* value) {
   switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = most_threads(info); break;
     case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = int(info.static_shared_bytes); break;
@@ -25,7 +26,7 @@ CUresult get_function_attribute(const KernelInfo& info, const Settings& settings
     case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = int(info.local_bytes); break;
     case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = int(info.registers); break;
     case CU_FUNC_ATTRIBUTE_PTX_VERSION: *value = int(info.ptx_version); break;
-    case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = kComputeCapability; break;
+    case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = device.chip.capability; break;
     case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA: *value = 0; break;
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = settings.max_dynamic_shared; break;
     case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT: *value = settings.carveout; break;
@@ -40,10 +41,10 @@ CUresult get_function_attribute(const KernelInfo& info, const Settings& settings
   return CUDA_SUCCESS;
 }
 
-CUresult set_function_attribute(const KernelInfo& info, Settings& settings, CUfunction_attribute attribute, int value) {
+CUresult set_function_attribute(const DeviceProfile& device, const KernelInfo& info, Settings& settings, CUfunction_attribute attribute, int value) {
   switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-      REQUIRE(value >= 0 && int64_t(value) + info.static_shared_bytes <= kSharedOptIn);
+      REQUIRE(value >= 0 && int64_t(value) + info.static_shared_bytes <= device.chip.shared_optin);
       settings.max_dynamic_shared = value;
       return CUDA_SUCCESS;
     case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
@@ -74,6 +75,7 @@ CUresult enter_function(CUfunction h, FunctionRef* function) {
   *function = functions().find(h);
   return *function ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
+const DeviceProfile& device_profile(const Function& f) { return f.module->context->device->profile; }
 }  // namespace
 
 extern "C" {
@@ -82,13 +84,13 @@ CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfu
   FunctionRef function;
   TRY(enter_function(hfunc, &function));
   REQUIRE(pi);
-  return get_function_attribute(*function->info, *function->settings, attrib, pi);
+  return get_function_attribute(device_profile(*function), *function->info, *function->settings, attrib, pi);
 }
 
 CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
   FunctionRef function;
   TRY(enter_function(hfunc, &function));
-  return set_function_attribute(*function->info, *function->settings, attrib, value);
+  return set_function_attribute(device_profile(*function), *function->info, *function->settings, attrib, value);
 }
 
 CUresult cuFuncSetCacheConfig(CUfunction hfunc, CUfunc_cache config) {

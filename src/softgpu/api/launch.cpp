@@ -13,6 +13,7 @@ namespace {
 
 CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
   const KernelInfo& info = *f.info;
+  const DeviceProfile& device = f.module->context->device->profile;
   REQUIRE(s.grid[0] && s.grid[1] && s.grid[2] && s.block[0] && s.block[1] && s.block[2]);
   REQUIRE(s.grid[0] <= 2147483647u && s.grid[1] <= 65535 && s.grid[2] <= 65535);
   REQUIRE(s.block[0] <= 1024 && s.block[1] <= 1024 && s.block[2] <= 64);
@@ -24,7 +25,7 @@ CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
   REQUIRE(int64_t(s.shared) <= f.settings->max_dynamic_shared);
   if (cooperative) {
     uint64_t blocks = uint64_t(s.grid[0]) * s.grid[1] * s.grid[2];
-    uint64_t resident = uint64_t(blocks_per_multiprocessor(info, *f.settings, int(threads), s.shared)) * kMultiprocessors;
+    uint64_t resident = uint64_t(blocks_per_multiprocessor(device, info, *f.settings, int(threads), s.shared)) * unsigned(device.multiprocessors);
     if (blocks > resident) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   }
   return CUDA_SUCCESS;

@@ -10,7 +10,7 @@ struct Shape {
 };
 
 // Blocks of this size that fit a multiprocessor at once; 0: none.
-int blocks_per_multiprocessor(const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared);
+int blocks_per_multiprocessor(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared);
 // Checks the shape and copies the parameters as the driver does before it queues a launch.
 CUresult make_kernel(const FunctionRef& function, CUfunction named, const Shape& shape, bool cooperative, void** params, void** extra,
                      KernelWork* out);

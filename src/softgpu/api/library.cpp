@@ -79,7 +79,7 @@ CUresult load_library(const void* code, unsigned count, CUjit_option* options, v
   } else {                      // no context yet: read the code for its kernels only, with memory of its own
     Memory scratch(1 << 30);
     std::unique_ptr<Module> module;
-    Outcome outcome = load(images, scratch, kComputeCapability, &module);
+    Outcome outcome = load(images, scratch, device_of(0)->profile.chip.capability, &module);
     jit.report(outcome, 0);
     if (outcome.result) return CUresult(outcome.result);
     add_kernels(library, module->kernels());
@@ -247,14 +247,14 @@ CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel ker
   TRY(enter_kernel(kernel, &found));
   REQUIRE(pi);
   if (!device_of(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  return get_function_attribute(found->info, *found->settings[size_t(dev)], attrib, pi);
+  return get_function_attribute(device_of(dev)->profile, found->info, *found->settings[size_t(dev)], attrib, pi);
 }
 
 CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
   KernelRef found;
   TRY(enter_kernel(kernel, &found));
   if (!device_of(dev)) return CUDA_ERROR_INVALID_DEVICE;
-  return set_function_attribute(found->info, *found->settings[size_t(dev)], attrib, val);
+  return set_function_attribute(device_of(dev)->profile, found->info, *found->settings[size_t(dev)], attrib, val);
 }
 
 CUresult cuKernelSetCacheConfig(CUkernel kernel, CUfunc_cache config, CUdevice dev) {

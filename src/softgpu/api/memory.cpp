@@ -8,7 +8,7 @@
 
 #include "softgpu/api/graph.h"
 #include "softgpu/api/pool.h"
-#include "softgpu/api/profile.h"
+#include "softgpu/api/shared_usage.h"
 
 namespace softgpu::api {
 
@@ -194,7 +194,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   REQUIRE(free && total);
   softgpu::Memory& memory = context->device->memory;
   *total = memory.capacity();
-  uint64_t used = memory.used();
+  uint64_t used = used_of_device(context->device->ordinal);
   *free = used < *total ? *total - used : 0;
   return CUDA_SUCCESS;
 }

@@ -22,7 +22,7 @@ CUresult load_module(const ContextRef& context, std::span<const std::span<const 
   auto begin = std::chrono::steady_clock::now();
   auto loaded = std::make_shared<LoadedModule>();
   loaded->context = context;
-  Outcome outcome = load(images, context->device->memory, kComputeCapability, &loaded->module);
+  Outcome outcome = load(images, context->device->memory, context->device->profile.chip.capability, &loaded->module);
   jit.report(outcome, std::chrono::duration<float, std::milli>(std::chrono::steady_clock::now() - begin).count());
   if (outcome.result) {
     base::log(base::Level::warn, "module refused (%d): %s", outcome.result, outcome.text.c_str());

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "softgpu/api/context.h"
-#include "softgpu/api/profile.h"
 
 namespace softgpu::api {
 
@@ -83,8 +82,9 @@ CUresult library_module(const LibraryRef& library, const ContextRef& context, Mo
 CUresult kernel_function(const KernelRef& kernel, const ContextRef& context, FunctionRef* out);
 // A CUfunction, or a CUkernel cast to it, for use in this context.
 CUresult find_launchable(CUfunction h, const ContextRef& context, FunctionRef* out);
-CUresult get_function_attribute(const KernelInfo& info, const Settings& settings, CUfunction_attribute attribute, int* value);
-CUresult set_function_attribute(const KernelInfo& info, Settings& settings, CUfunction_attribute attribute, int value);
+CUresult get_function_attribute(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, CUfunction_attribute attribute,
+                                int* value);
+CUresult set_function_attribute(const DeviceProfile& device, const KernelInfo& info, Settings& settings, CUfunction_attribute attribute, int value);
 CUresult get_global(const LoadedModule& module, const char* name, CUdeviceptr* address, size_t* bytes);
 void forget_library_modules(uint64_t context_id);
 int most_threads(const KernelInfo& info);   // per block, by launch bounds and registers

@@ -1,4 +1,4 @@
-// Occupancy: arithmetic over the limits of profile.h. Any thread may call.
+// Occupancy: arithmetic over the limits of the device's profile. Any thread may call.
 #include <algorithm>
 
 #include "softgpu/api/launch.h"
@@ -9,20 +9,21 @@ namespace {
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 }  // namespace
 
-int blocks_per_multiprocessor(const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared) {
+int blocks_per_multiprocessor(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared) {
   if (threads <= 0 || threads > most_threads(info) || dynamic_shared > size_t(settings.max_dynamic_shared.load())) return 0;
   size_t warps = round_up(size_t(threads), kWarp) / kWarp;
-  size_t by_threads = size_t(kThreadsPerSm / kWarp) / warps;
+  size_t by_threads = size_t(device.chip.threads_per_sm / kWarp) / warps;
   size_t registers_per_warp = round_up(std::max(1u, info.registers) * size_t(kWarp), 256);
   size_t by_registers = size_t(kRegistersPerSm) / registers_per_warp / warps;
-  size_t shared = round_up(info.static_shared_bytes + dynamic_shared + kSharedReserved, 128);
-  size_t by_shared = size_t(kSharedPerSm) / shared;
-  return int(std::min({size_t(kBlocksPerSm), by_threads, by_registers, by_shared}));
+  size_t shared = round_up(info.static_shared_bytes + dynamic_shared + size_t(device.chip.shared_reserved), 128);
+  size_t by_shared = shared ? size_t(device.chip.shared_per_sm) / shared : size_t(device.chip.blocks_per_sm);
+  return int(std::min({size_t(device.chip.blocks_per_sm), by_threads, by_registers, by_shared}));
 }
 
 namespace {
 // The attributes of a CUfunction, or of a CUkernel cast to it, on the current device.
 struct Subject {
+  const DeviceProfile* device;
   KernelInfo info;
   std::shared_ptr<Settings> settings;
 };
@@ -30,12 +31,12 @@ CUresult find_subject(CUfunction h, Subject* out) {
   ContextRef context;
   TRY(enter(&context));
   if (FunctionRef f = functions().find(h)) {
-    *out = {*f->info, f->settings};
+    *out = {&f->module->context->device->profile, *f->info, f->settings};
     return CUDA_SUCCESS;
   }
   KernelRef k = kernels().find(reinterpret_cast<CUkernel>(h));
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  *out = {k->info, k->settings[size_t(context->device->ordinal)]};
+  *out = {&context->device->profile, k->info, k->settings[size_t(context->device->ordinal)]};
   return CUDA_SUCCESS;
 }
 }  // namespace
@@ -50,7 +51,7 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* numBlocks, CU
   Subject subject;
   TRY(find_subject(func, &subject));
   REQUIRE(numBlocks && blockSize > 0 && !(flags & ~unsigned(CU_OCCUPANCY_DISABLE_CACHING_OVERRIDE)));
-  *numBlocks = blocks_per_multiprocessor(subject.info, *subject.settings, blockSize, dynamicSMemSize);
+  *numBlocks = blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, blockSize, dynamicSMemSize);
   return CUDA_SUCCESS;
 }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize) {
@@ -68,12 +69,12 @@ CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* minGridSize, int* blockS
   int best_threads = 0, best_size = 0, best_blocks = 0;
   for (int size = most; size > 0; size = (size - 1) / kWarp * kWarp) {
     size_t shared = blockSizeToDynamicSMemSize ? blockSizeToDynamicSMemSize(size) : dynamicSMemSize;
-    int blocks = blocks_per_multiprocessor(subject.info, *subject.settings, size, shared);
+    int blocks = blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, size, shared);
     if (blocks * size <= best_threads) continue;
     best_threads = blocks * size, best_size = size, best_blocks = blocks;
   }
   *blockSize = best_size;
-  *minGridSize = best_blocks * kMultiprocessors;
+  *minGridSize = best_blocks * subject.device->multiprocessors;
   return CUDA_SUCCESS;
 }
 CUresult cuOccupancyMaxPotentialBlockSize(int* minGridSize, int* blockSize, CUfunction func, CUoccupancyB2DSize blockSizeToDynamicSMemSize,
@@ -85,10 +86,11 @@ CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, CUfunc
   Subject subject;
   TRY(find_subject(func, &subject));
   REQUIRE(dynamicSmemSize && numBlocks > 0 && blockSize > 0);
-  if (blocks_per_multiprocessor(subject.info, *subject.settings, blockSize, 0) < numBlocks) return CUDA_ERROR_INVALID_VALUE;
-  size_t per_block = size_t(kSharedPerSm / numBlocks) & ~size_t(127);
-  size_t taken = subject.info.static_shared_bytes + kSharedReserved;
-  size_t most = size_t(kSharedOptIn) - std::min<size_t>(kSharedOptIn, subject.info.static_shared_bytes);
+  if (blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, blockSize, 0) < numBlocks) return CUDA_ERROR_INVALID_VALUE;
+  const Generation& chip = subject.device->chip;
+  size_t per_block = size_t(chip.shared_per_sm / numBlocks) & ~size_t(127);
+  size_t taken = subject.info.static_shared_bytes + size_t(chip.shared_reserved);
+  size_t optin = size_t(chip.shared_optin), most = optin - std::min<size_t>(optin, subject.info.static_shared_bytes);
   *dynamicSmemSize = std::min(per_block > taken ? per_block - taken : 0, most);
   return CUDA_SUCCESS;
 }

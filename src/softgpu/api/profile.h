@@ -1,56 +1,62 @@
-// What the software GPU says it is; libcuda and libnvidia-ml share it, so that both tell the same UUID, PCI address, name and numbers.
-//   TF_SOFTGPU_DEVICES (1)   TF_SOFTGPU_VRAM_MIB (4096)
-// Header-only; any thread may call.
+// What the software GPU says it is: the devices of a profile file (profiles/*.profile; its keys are explained in profiles/default.profile).
+// libcuda and libnvidia-ml read the same one, so that both tell the same UUID, PCI address, name and numbers.
+//   TF_SOFTGPU_PROFILE=NAME or PATH   TF_SOFTGPU_DEVICES, TF_SOFTGPU_VRAM_MIB: number and memory, whatever the profile says
+// Any thread may call.
 #pragma once
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <unistd.h>
-
-#include "softgpu/api/shared_usage.h"
+#include <string>
+#include <vector>
 
 namespace softgpu::api {
 
-constexpr char kDeviceName[] = "tensor-fusion software GPU";
-constexpr int kMajor = 12, kMinor = 1, kComputeCapability = 121;
-constexpr int kMultiprocessors = 16;
 constexpr int kMaxDevices = 16;
-constexpr int kPciBusBase = 0x40;               // device i is 0000:(0x40 + i):00.0
-constexpr unsigned kPciDeviceId = 0x2e1210de, kPciSubsystemId = 0x000010de;
-constexpr int kClockKhz = 2000000, kMemoryClockKhz = 4000000;
-constexpr int kDriverVersion = 13000;
+constexpr int kWarp = 32, kMaxThreads = 1024, kRegistersPerSm = 65536, kSharedPerBlock = 48 * 1024;   // of every generation since 7.0
 
-constexpr int kWarp = 32, kMaxThreads = 1024, kThreadsPerSm = 1536, kBlocksPerSm = 24, kRegistersPerSm = 65536;
-constexpr int kSharedPerBlock = 48 * 1024, kSharedOptIn = 99 * 1024, kSharedPerSm = 100 * 1024, kSharedReserved = 1024;
+// The limits of a compute capability, from the table in NVIDIA's programming guide.
+struct Generation {
+  int capability;                               // 90 for 9.0
+  int threads_per_sm, blocks_per_sm;
+  int shared_per_sm, shared_optin, shared_reserved;   // bytes; of a block: at most by request, kept by the system
+  int cores_per_sm;                             // FP32 lanes
+  int double_ratio;                             // FP32 throughput against FP64
+};
 
-inline uint64_t environment_number(const char* name, uint64_t otherwise) {
-  const char* text = getenv(name);
-  if (!text || !*text) return otherwise;
-  char* end = nullptr;
-  unsigned long long value = strtoull(text, &end, 10);
-  return *end ? otherwise : value;
-}
+struct DeviceProfile {
+  std::string name = "tensor-fusion software GPU", brand = "nvidia", vbios = "00.00.00.00.00", part_number = "000-00000-0000-000", serial;
+  Generation chip{};
+  int multiprocessors = 16, copy_engines = 2;
+  uint64_t memory_bytes = 4096ull << 20, reserved_bytes = 0;   // of the card; kept by the driver
+  uint8_t uuid[16] = {};
+  unsigned pci_domain = 0, pci_bus = 0, pci_slot = 0, pci_device_id = 0x2e1210de, pci_subsystem_id = 0x000010de;
+  int pcie_generation = 4, pcie_width = 16;
+  double pcie_gb_per_s = 0;                     // host copies are made to last as long as this rate asks, when the profile paces; 0: as fast as they go
+  int clock_mhz = 2000, base_clock_mhz = 2000, memory_clock_mhz = 4000, memory_bus_bits = 256, l2_kib = 24 << 10;
+  int power_limit_w = 140, idle_power_w = 30, temperature_c = 40;
+  bool ecc = false;
+  int numa_node = 0;
+  int watchdog_ms = 0;                          // a kernel that runs longer ends with LAUNCH_TIMEOUT; 0: none
 
-inline int configured_devices() {
-  uint64_t n = environment_number("TF_SOFTGPU_DEVICES", 1);
-  return int(n > kMaxDevices ? kMaxDevices : n);
-}
-inline uint64_t configured_vram_bytes() { return environment_number("TF_SOFTGPU_VRAM_MIB", 4096) << 20; }
+  int major() const { return chip.capability / 10; }
+  int minor() const { return chip.capability % 10; }
+  uint64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
+  bool uuid_given = false, pci_given = false;   // in the file, not made up
+};
 
-// 16 bytes that stay the same for this host and device number and differ between hosts.
-inline void device_uuid(int ordinal, uint8_t out[16]) {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  uint64_t hash[2] = {0xcbf29ce484222325ull, 0x84222325cbf29ce4ull};
-  for (int half = 0; half < 2; half++) {
-    for (const char* p = host; *p; p++) hash[half] = (hash[half] ^ uint8_t(*p)) * 0x100000001b3ull;
-    hash[half] = (hash[half] ^ uint64_t(ordinal + 1)) * 0x100000001b3ull;
-  }
-  memcpy(out, hash, 16);
-  out[0] = 0x7f, out[1] = 0x50;                 // recognisable in lists
-  out[6] = uint8_t((out[6] & 0x0f) | 0x40);     // a version 4, variant 1 UUID in form
-  out[8] = uint8_t((out[8] & 0x3f) | 0x80);
-}
+enum class PeerLink { none, pcie, nvlink };
+
+struct Profile {
+  std::string error;                            // not empty: the profile is unusable, and this line says why
+  std::string driver = "580.00.00";             // as nvidia-smi prints it
+  int cuda = 13000;
+  bool pace = false;
+  PeerLink peers = PeerLink::pcie;              // between any two devices
+  std::vector<DeviceProfile> devices;
+};
+
+const Profile& profile();                       // read once, at the first call
+// `text` as of `file`: what profile() does with what it found, for the tests.
+Profile read_profile(const std::string& text, const std::string& file);
+std::string pci_text(const DeviceProfile& device, bool long_domain);   // 0000:40:00.0, with 8 digits of domain in NVML's form
+std::string uuid_text(const DeviceProfile& device);                    // GPU-…
 
 }  // namespace softgpu::api

@@ -1,60 +1,54 @@
-// Device memory in use by every process of this user on this host, so that libnvidia-ml can tell it: a table in /dev/shm, one slot per
-// process. libcuda writes its own slot, libnvidia-ml reads all and skips processes that have ended. Any thread may call.
+// What the processes of this host use of the virtual devices: memory, which they share up to each device's size, and busy time. A table in
+// /dev/shm, one slot per process, for each user and set of devices: processes with the same profile share its devices, as they would a card.
+// libcuda writes its own slot, libnvidia-ml reads all; slots of processes that have ended count for nothing. Any thread may call.
+//   TF_SOFTGPU_SHARE=PATH: a table of their own for those who name it (tests)
 #pragma once
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
+#include <vector>
+
+#include "softgpu/api/profile.h"
 
 namespace softgpu::api {
 
+// Busy time is kept for the last kBuckets × kBucketNs, in buckets that carry the number of their period.
+constexpr int kUsageSlots = 256, kBuckets = 64;
+constexpr int64_t kBucketNs = 50'000'000;
+
+struct DeviceUse {
+  std::atomic<uint64_t> bytes;
+  std::atomic<int64_t> running_since;           // CLOCK_MONOTONIC; 0: no kernel runs
+  std::atomic<uint64_t> busy[kBuckets];         // period << 32 | nanoseconds of it in which a kernel ran
+};
 struct UsageSlot {
   std::atomic<int> pid;
-  std::atomic<uint64_t> used[16];               // bytes by device
+  std::atomic<uint64_t> born;                   // start time of the process: another one may get its number
+  DeviceUse device[kMaxDevices];
 };
-constexpr int kUsageSlots = 256;
 
-// Null when /dev/shm cannot be used: then nothing is shared.
-inline UsageSlot* usage_table() {
-  static UsageSlot* table = [] () -> UsageSlot* {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/tensor-fusion-softgpu-%u", unsigned(geteuid()));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return nullptr;
-    struct stat st;
-    void* p = MAP_FAILED;
-    if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && ftruncate(fd, sizeof(UsageSlot) * kUsageSlots) == 0)
-      p = mmap(nullptr, sizeof(UsageSlot) * kUsageSlots, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    return p == MAP_FAILED ? nullptr : static_cast<UsageSlot*>(p);
-  }();
-  return table;
-}
+bool take_shared(int device, uint64_t bytes, uint64_t capacity);   // false: the processes together would use more than capacity
+void give_shared(int device, uint64_t bytes);
+uint64_t used_of_device(int device);            // by all living processes
 
-inline bool process_lives(int pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+struct User {
+  int pid;
+  const DeviceUse* use;
+};
+std::vector<User> users_of(int device);         // living processes that have used the device
+int64_t monotonic_ns();
+// Part of [from, to) during which a kernel of this process ran, at most kBuckets periods back; nanoseconds.
+int64_t busy_between(const DeviceUse& use, int64_t from, int64_t to);
 
-inline void publish_used(int device, uint64_t bytes) {
-  static std::atomic<UsageSlot*> mine{nullptr};
-  UsageSlot* table = usage_table();
-  UsageSlot* slot = mine.load();
-  int pid = getpid();
-  if (!slot && table) {
-    for (int i = 0; i < kUsageSlots && !slot; i++) {
-      int owner = table[i].pid.load();
-      if (owner != pid && owner != 0 && process_lives(owner)) continue;
-      if (owner != pid && !table[i].pid.compare_exchange_strong(owner, pid)) continue;
-      for (auto& used : table[i].used) used = 0;
-      slot = &table[i];
-    }
-    mine = slot;
-  }
-  if (slot && device < 16) slot->used[device] = bytes;
-}
+// Marks this process as busy on the device while it lives.
+class Busy {
+ public:
+  explicit Busy(int device);
+  ~Busy();
+  Busy(const Busy&) = delete;
+ private:
+  int device_;
+};
 
 }  // namespace softgpu::api

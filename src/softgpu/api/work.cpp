@@ -11,6 +11,7 @@
 #include "softgpu/api/graph.h"
 #include "softgpu/api/memory.h"
 #include "softgpu/api/module.h"
+#include "softgpu/api/shared_usage.h"
 
 namespace softgpu::api {
 
@@ -34,6 +35,7 @@ CUresult run_kernel(const KernelWork& k, Context& context) {
   Launch launch = k.launch;
   launch.params = k.params.data();
   launch.print = print_text;
+  Busy busy(context.device->ordinal);
   Outcome outcome = run(*k.function->kernel, launch, context.device->memory);
   if (outcome.result != 0) base::log(base::Level::error, "kernel %s: %s", k.function->info->name.c_str(), outcome.text.c_str());
   return CUresult(outcome.result);
@@ -43,8 +45,21 @@ size_t span(size_t width, size_t height, size_t depth, size_t pitch, size_t slic
   return height && depth ? (depth - 1) * slice + (height - 1) * pitch + width : 0;
 }
 
+// pace = 1 in the profile: a copy over the bus takes as long as the card's PCIe rate says.
+struct Paced {
+  const double least_ns;
+  const int64_t begin = monotonic_ns();
+  Paced(const DeviceProfile& p, const CopyWork& c)
+      : least_ns(profile().pace && p.pcie_gb_per_s > 0 && in_device_window(c.dst) != in_device_window(c.src)
+                     ? double(c.width * c.height * c.depth) / p.pcie_gb_per_s : 0) {}
+  ~Paced() {
+    if (int64_t rest = int64_t(least_ns) - (monotonic_ns() - begin); rest > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(rest));
+  }
+};
+
 CUresult run_copy(const CopyWork& c, Context& context) {
   if (!c.width || !c.height || !c.depth) return CUDA_SUCCESS;
+  Paced paced(context.device->profile, c);
   const bool staged = !c.staged.empty();
   if (!live_range(context, c.dst, span(c.width, c.height, c.depth, c.dst_pitch, c.dst_slice)) ||
       (!staged && !live_range(context, c.src, span(c.width, c.height, c.depth, c.src_pitch, c.src_slice))))

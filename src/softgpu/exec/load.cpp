@@ -27,12 +27,14 @@ class Loader {
  public:
   Loader(Memory& memory, Program& program) : memory_(memory), p_(program) {}
 
-  Outcome load(std::vector<std::string> texts) {
+  Outcome load(std::vector<std::string> texts, int compute_capability) {
     try {
       for (std::string& t : texts) {
         sources_.push_back(std::make_unique<Source>());
         sources_.back()->text = std::move(t);
         parse_module(*sources_.back());
+        if (sources_.back()->target > uint32_t(compute_capability))
+          return {218, "the .target sm_" + std::to_string(sources_.back()->target) + " is higher than this device's " + std::to_string(compute_capability)};
       }
       link();
       if (!place()) return {2, "out of device memory for the module's variables"};
@@ -236,7 +238,7 @@ Outcome load(std::span<const std::span<const uint8_t>> images, Memory& memory, i
   }
   if (texts.empty()) return missing;
   auto program = std::make_unique<Program>(memory);
-  Outcome r = Loader(memory, *program).load(std::move(texts));
+  Outcome r = Loader(memory, *program).load(std::move(texts), compute_capability);
   if (r.result == 0) *out = std::move(program);
   return r;
 }

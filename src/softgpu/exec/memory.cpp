@@ -25,7 +25,8 @@ uint64_t round_up(uint64_t v, uint64_t to) { return (v + to - 1) / to * to; }
 
 }  // namespace
 
-Memory::Memory(uint64_t capacity_bytes) : s_(std::make_unique<State>()) {
+Memory::Memory(uint64_t capacity_bytes, Budget* budget) : s_(std::make_unique<State>()) {
+  s_->budget = budget;
   s_->capacity = capacity_bytes;
   // Twice the capacity of addresses, so that fragmentation of addresses never refuses what the byte count allows.
   s_->window = round_up(capacity_bytes < kStep ? kStep : capacity_bytes, kStep) * 2;
@@ -50,13 +51,18 @@ uint64_t Memory::allocate(uint64_t bytes, uint64_t alignment) {
   if (alignment & (alignment - 1)) return 0;
   uint64_t size = round_up(bytes, kGranule);
   std::unique_lock lock(s_->mutex);
+  auto refuse = [&]() -> uint64_t {
+    if (s_->budget) s_->budget->give(size);
+    return 0;
+  };
   if (size > s_->capacity - s_->used) return 0;
+  if (s_->budget && !s_->budget->take(size)) return 0;
   for (auto it = s_->holes.begin(); it != s_->holes.end(); ++it) {
     uint64_t lo = it->first, hi = lo + it->second, start = round_up(lo, alignment);
     if (start < lo || start >= hi || hi - start < size) continue;
     for (uint64_t c = (start - s_->base) / kStep; c <= (start + size - 1 - s_->base) / kStep; c++) {
       if (s_->committed[c]) continue;
-      if (mprotect(reinterpret_cast<void*>(s_->base + c * kStep), kStep, PROT_READ | PROT_WRITE) != 0) return 0;
+      if (mprotect(reinterpret_cast<void*>(s_->base + c * kStep), kStep, PROT_READ | PROT_WRITE) != 0) return refuse();
       s_->committed[c] = true;
     }
     s_->holes.erase(it);
@@ -66,7 +72,7 @@ uint64_t Memory::allocate(uint64_t bytes, uint64_t alignment) {
     s_->used += size;
     return start;
   }
-  return 0;
+  return refuse();
 }
 
 bool Memory::free(uint64_t address) {
@@ -76,6 +82,7 @@ bool Memory::free(uint64_t address) {
   uint64_t size = round_up(it->second.bytes, kGranule);
   s_->live.erase(it);
   s_->used -= size;
+  if (s_->budget) s_->budget->give(size);
   s_->generation.fetch_add(1, std::memory_order_release);
   if (size >= kReturnToHost) {
     uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

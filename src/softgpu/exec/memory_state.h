@@ -16,6 +16,7 @@ struct Memory::State {
     bool host = false;
   };
   mutable std::shared_mutex mutex;
+  Budget* budget = nullptr;
   uint64_t base = 0, window = 0, capacity = 0, used = 0;
   std::vector<bool> committed;            // per 2 MiB step of the window
   std::map<uint64_t, uint64_t> holes;     // free address ranges: start -> bytes

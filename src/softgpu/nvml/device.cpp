@@ -10,22 +10,9 @@ using namespace softgpu::nvml;
 
 namespace {
 
-void uuid_text(int index, char out[48]) {
-  uint8_t b[16];
-  api::device_uuid(index, b);
-  snprintf(out, 48, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-           b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
-void serial_text(int index, char out[30]) {
-  uint8_t b[16];
-  api::device_uuid(index, b);
-  snprintf(out, 30, "%010u", unsigned(b[12]) << 24 | unsigned(b[13]) << 16 | unsigned(b[14]) << 8 | b[15]);
-}
-
 nvmlReturn_t by_index(unsigned index, nvmlDevice_t* device) {
   if (g_initialized <= 0) return NVML_ERROR_UNINITIALIZED;
-  NVML_REQUIRE(device && index < unsigned(api::configured_devices()));
+  NVML_REQUIRE(device && index < unsigned(api::profile().devices.size()));
   *device = handle_of(int(index));
   return NVML_SUCCESS;
 }
@@ -35,11 +22,14 @@ nvmlReturn_t pci_info(nvmlDevice_t device, nvmlPciInfo_t* pci) {
   NVML_TRY(index_of(device, &index));
   NVML_REQUIRE(pci);
   *pci = {};
-  pci->bus = unsigned(api::kPciBusBase + index);
-  pci->pciDeviceId = api::kPciDeviceId;
-  pci->pciSubSystemId = api::kPciSubsystemId;
-  snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "0000:%02X:00.0", pci->bus);
-  snprintf(pci->busId, sizeof pci->busId, "00000000:%02X:00.0", pci->bus);
+  auto& p = profile_of(index);
+  pci->domain = p.pci_domain;
+  pci->bus = p.pci_bus;
+  pci->device = p.pci_slot;
+  pci->pciDeviceId = p.pci_device_id;
+  pci->pciSubSystemId = p.pci_subsystem_id;
+  snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "%s", api::pci_text(p, false).c_str());
+  snprintf(pci->busId, sizeof pci->busId, "%s", api::pci_text(p, true).c_str());
   return NVML_SUCCESS;
 }
 
@@ -53,6 +43,17 @@ nvmlReturn_t constant(nvmlDevice_t device, T* out, T value) {
   return NVML_SUCCESS;
 }
 
+// An answer from the profile.
+template <class T, class F>
+nvmlReturn_t told(nvmlDevice_t device, T* out, F value) {
+  int index;
+  NVML_TRY(index_of(device, &index));
+  NVML_REQUIRE(out);
+  *out = T(value(profile_of(index)));
+  return NVML_SUCCESS;
+}
+using P = const api::DeviceProfile&;
+
 }  // namespace
 
 extern "C" {
@@ -60,7 +61,7 @@ extern "C" {
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int* deviceCount) {
   if (g_initialized <= 0) return NVML_ERROR_UNINITIALIZED;
   NVML_REQUIRE(deviceCount);
-  *deviceCount = unsigned(api::configured_devices());
+  *deviceCount = unsigned(api::profile().devices.size());
   return NVML_SUCCESS;
 }
 nvmlReturn_t nvmlDeviceGetCount(unsigned int* deviceCount) { return nvmlDeviceGetCount_v2(deviceCount); }
@@ -71,10 +72,8 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevice_t* device
 nvmlReturn_t nvmlDeviceGetHandleByUUID(const char* uuid, nvmlDevice_t* device) {
   if (g_initialized <= 0) return NVML_ERROR_UNINITIALIZED;
   NVML_REQUIRE(uuid && device);
-  for (int i = 0; i < api::configured_devices(); i++) {
-    char text[48];
-    uuid_text(i, text);
-    if (strcasecmp(text, uuid) == 0) return by_index(unsigned(i), device);
+  for (int i = 0; i < int(api::profile().devices.size()); i++) {
+    if (strcasecmp(api::uuid_text(profile_of(i)).c_str(), uuid) == 0) return by_index(unsigned(i), device);
   }
   return NVML_ERROR_NOT_FOUND;
 }
@@ -82,10 +81,8 @@ nvmlReturn_t nvmlDeviceGetHandleByUUID(const char* uuid, nvmlDevice_t* device) {
 nvmlReturn_t nvmlDeviceGetHandleBySerial(const char* serial, nvmlDevice_t* device) {
   if (g_initialized <= 0) return NVML_ERROR_UNINITIALIZED;
   NVML_REQUIRE(serial && device);
-  for (int i = 0; i < api::configured_devices(); i++) {
-    char text[30];
-    serial_text(i, text);
-    if (strcmp(text, serial) == 0) return by_index(unsigned(i), device);
+  for (int i = 0; i < int(api::profile().devices.size()); i++) {
+    if (profile_of(i).serial == serial) return by_index(unsigned(i), device);
   }
   return NVML_ERROR_NOT_FOUND;
 }
@@ -95,9 +92,11 @@ nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char* pciBusId, nvmlDevice_t
   NVML_REQUIRE(pciBusId && device);
   unsigned domain, bus, slot, function = 0;
   NVML_REQUIRE(sscanf(pciBusId, "%x:%x:%x.%x", &domain, &bus, &slot, &function) >= 3);
-  int index = int(bus) - api::kPciBusBase;
-  if (domain || slot || function || index < 0 || index >= api::configured_devices()) return NVML_ERROR_NOT_FOUND;
-  return by_index(unsigned(index), device);
+  for (unsigned i = 0; i < api::profile().devices.size() && !function; i++) {
+    auto& p = profile_of(int(i));
+    if (domain == p.pci_domain && bus == p.pci_bus && slot == p.pci_slot) return by_index(i, device);
+  }
+  return NVML_ERROR_NOT_FOUND;
 }
 nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char* pciBusId, nvmlDevice_t* device) {
   return nvmlDeviceGetHandleByPciBusId_v2(pciBusId, device);
@@ -106,21 +105,17 @@ nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char* pciBusId, nvmlDevice_t* d
 nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char* name, unsigned int length) {
   int index;
   NVML_TRY(index_of(device, &index));
-  return put_text(api::kDeviceName, name, length);
+  return put_text(profile_of(index).name.c_str(), name, length);
 }
 nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char* uuid, unsigned int length) {
   int index;
   NVML_TRY(index_of(device, &index));
-  char text[48];
-  uuid_text(index, text);
-  return put_text(text, uuid, length);
+  return put_text(api::uuid_text(profile_of(index)).c_str(), uuid, length);
 }
 nvmlReturn_t nvmlDeviceGetSerial(nvmlDevice_t device, char* serial, unsigned int length) {
   int index;
   NVML_TRY(index_of(device, &index));
-  char text[30];
-  serial_text(index, text);
-  return put_text(text, serial, length);
+  return put_text(profile_of(index).serial.c_str(), serial, length);
 }
 nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int* out) {
   int index;
@@ -132,7 +127,7 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int* out) {
 nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int* minorNumber) { return nvmlDeviceGetIndex(device, minorNumber); }
 nvmlReturn_t nvmlDeviceGetBoardId(nvmlDevice_t device, unsigned int* boardId) {
   NVML_TRY(nvmlDeviceGetIndex(device, boardId));
-  *boardId = (*boardId + unsigned(api::kPciBusBase)) << 8;
+  *boardId = profile_of(int(*boardId)).pci_bus << 8;
   return NVML_SUCCESS;
 }
 
@@ -148,17 +143,23 @@ nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t* pci) {
 }
 
 nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int* major, int* minor) {
-  NVML_REQUIRE(minor);
-  NVML_TRY(constant(device, major, api::kMajor));
-  *minor = api::kMinor;
+  int index;
+  NVML_TRY(index_of(device, &index));
+  NVML_REQUIRE(major && minor);
+  *major = profile_of(index).major();
+  *minor = profile_of(index).minor();
   return NVML_SUCCESS;
 }
 nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t* type) { return constant(device, type, NVML_BRAND_NVIDIA); }
 nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitecture_t* arch) {
-  return constant(device, arch, nvmlDeviceArchitecture_t(NVML_DEVICE_ARCH_BLACKWELL));
+  return told(device, arch, [](P p) {
+    int cc = p.chip.capability;
+    return cc >= 100 ? NVML_DEVICE_ARCH_BLACKWELL : cc >= 90 ? NVML_DEVICE_ARCH_HOPPER : cc == 89 ? NVML_DEVICE_ARCH_ADA
+         : cc >= 80 ? NVML_DEVICE_ARCH_AMPERE : cc == 75 ? NVML_DEVICE_ARCH_TURING : NVML_DEVICE_ARCH_VOLTA;
+  });
 }
 nvmlReturn_t nvmlDeviceGetNumGpuCores(nvmlDevice_t device, unsigned int* numCores) {
-  return constant(device, numCores, unsigned(api::kMultiprocessors) * 128);
+  return told(device, numCores, [](P p) { return p.multiprocessors * p.chip.cores_per_sm; });
 }
 nvmlReturn_t nvmlDeviceGetPersistenceMode(nvmlDevice_t device, nvmlEnableState_t* mode) { return constant(device, mode, NVML_FEATURE_ENABLED); }
 nvmlReturn_t nvmlDeviceGetDisplayMode(nvmlDevice_t device, nvmlEnableState_t* display) {
@@ -188,29 +189,29 @@ nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t a, nvmlDevice_t b, nvmlGpuP2PCa
 
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensor, unsigned int* temp) {
   NVML_REQUIRE(sensor == NVML_TEMPERATURE_GPU);
-  return constant(device, temp, 40u);
+  return told(device, temp, [](P p) { return p.temperature_c; });
 }
 nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, nvmlTemperatureThresholds_t, unsigned int* temp) {
   return constant(device, temp, 90u);
 }
-nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int* power) { return constant(device, power, 30000u); }
+nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int* power) { return told(device, power, [](P p) { return p.idle_power_w * 1000; }); }
 nvmlReturn_t nvmlDeviceGetPowerManagementMode(nvmlDevice_t device, nvmlEnableState_t* mode) {
   return constant(device, mode, NVML_FEATURE_ENABLED);
 }
-nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned int* limit) { return constant(device, limit, 140000u); }
-nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device, unsigned int* limit) { return constant(device, limit, 140000u); }
-nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned int* limit) { return constant(device, limit, 140000u); }
+nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned int* limit) { return told(device, limit, [](P p) { return p.power_limit_w * 1000; }); }
+nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device, unsigned int* limit) { return told(device, limit, [](P p) { return p.power_limit_w * 1000; }); }
+nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned int* limit) { return told(device, limit, [](P p) { return p.power_limit_w * 1000; }); }
 nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device, unsigned int* least, unsigned int* most) {
   NVML_REQUIRE(most);
-  NVML_TRY(constant(device, least, 30000u));
-  *most = 140000;
+  NVML_TRY(told(device, least, [](P p) { return p.power_limit_w * 1000; }));    // cannot be changed
+  *most = *least;
   return NVML_SUCCESS;
 }
 
 namespace {
 nvmlReturn_t clock_of(nvmlDevice_t device, nvmlClockType_t type, unsigned int* clock) {
   NVML_REQUIRE(type >= NVML_CLOCK_GRAPHICS && type < NVML_CLOCK_COUNT);
-  return constant(device, clock, unsigned(type == NVML_CLOCK_MEM ? api::kMemoryClockKhz : api::kClockKhz) / 1000);
+  return told(device, clock, [type](P p) { return type == NVML_CLOCK_MEM ? p.memory_clock_mhz : p.clock_mhz; });
 }
 }  // namespace
 nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type, unsigned int* clock) { return clock_of(device, type, clock); }
@@ -221,6 +222,6 @@ nvmlReturn_t nvmlDeviceGetApplicationsClock(nvmlDevice_t device, nvmlClockType_t
 nvmlReturn_t nvmlDeviceGetClock(nvmlDevice_t device, nvmlClockType_t type, nvmlClockId_t, unsigned int* clock) {
   return clock_of(device, type, clock);
 }
-nvmlReturn_t nvmlDeviceGetMemoryBusWidth(nvmlDevice_t device, unsigned int* busWidth) { return constant(device, busWidth, 256u); }
+nvmlReturn_t nvmlDeviceGetMemoryBusWidth(nvmlDevice_t device, unsigned int* busWidth) { return told(device, busWidth, [](P p) { return p.memory_bus_bits; }); }
 
 }  // extern "C"

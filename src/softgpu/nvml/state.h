@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstring>
+#include <string>
 
 #include "abi/nvml_abi.h"
 #include "softgpu/api/profile.h"
@@ -16,10 +17,12 @@ inline nvmlDevice_t handle_of(int index) { return reinterpret_cast<nvmlDevice_t>
 inline nvmlReturn_t index_of(nvmlDevice_t device, int* index) {
   if (g_initialized.load() <= 0) return NVML_ERROR_UNINITIALIZED;
   uintptr_t number = reinterpret_cast<uintptr_t>(device);
-  if (number == 0 || number > uintptr_t(api::configured_devices())) return NVML_ERROR_INVALID_ARGUMENT;
+  if (number == 0 || number > api::profile().devices.size()) return NVML_ERROR_INVALID_ARGUMENT;
   *index = int(number - 1);
   return NVML_SUCCESS;
 }
+
+inline const api::DeviceProfile& profile_of(int index) { return api::profile().devices[size_t(index)]; }
 
 // Writes text into the caller's buffer of `length` bytes.
 inline nvmlReturn_t put_text(const char* text, char* buffer, unsigned length) {

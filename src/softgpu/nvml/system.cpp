@@ -1,6 +1,7 @@
 // Initialisation, versions and the texts of result codes. Any thread may call.
 #include <cstdio>
 
+#include "base/log.h"
 #include "softgpu/nvml/state.h"
 
 namespace softgpu::nvml {
@@ -10,7 +11,6 @@ using namespace softgpu;
 using namespace softgpu::nvml;
 
 namespace {
-constexpr char kDriver[] = "580.00.00", kNvml[] = "13.580.00.00";
 nvmlReturn_t initialized() { return g_initialized > 0 ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED; }
 }  // namespace
 
@@ -18,6 +18,10 @@ extern "C" {
 
 nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
   NVML_REQUIRE(!(flags & ~3u));
+  if (auto& error = api::profile().error; !error.empty()) {
+    base::complain("%s", error.c_str());
+    return NVML_ERROR_DRIVER_NOT_LOADED;
+  }
   g_initialized++;
   return NVML_SUCCESS;
 }
@@ -32,12 +36,14 @@ nvmlReturn_t nvmlShutdown(void) {
 
 nvmlReturn_t nvmlSystemGetDriverVersion(char* version, unsigned int length) {
   NVML_TRY(initialized());
-  return put_text(kDriver, version, length);
+  return put_text(api::profile().driver.c_str(), version, length);
 }
-nvmlReturn_t nvmlSystemGetNVMLVersion(char* version, unsigned int length) { return put_text(kNvml, version, length); }
+nvmlReturn_t nvmlSystemGetNVMLVersion(char* version, unsigned int length) {
+  return put_text((std::to_string(api::profile().cuda / 1000) + "." + api::profile().driver).c_str(), version, length);
+}
 nvmlReturn_t nvmlSystemGetCudaDriverVersion(int* cudaDriverVersion) {
   NVML_REQUIRE(cudaDriverVersion);
-  *cudaDriverVersion = api::kDriverVersion;
+  *cudaDriverVersion = api::profile().cuda;
   return NVML_SUCCESS;
 }
 nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int* cudaDriverVersion) { return nvmlSystemGetCudaDriverVersion(cudaDriverVersion); }

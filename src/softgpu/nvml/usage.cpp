@@ -1,6 +1,7 @@
 // Memory in use and the processes that use it, as the processes themselves have written it into /dev/shm. Any thread may call.
 #include <vector>
 
+#include "softgpu/api/shared_usage.h"
 #include "softgpu/nvml/state.h"
 
 using namespace softgpu;
@@ -15,12 +16,8 @@ struct User {
 
 std::vector<User> users_of(int device) {
   std::vector<User> users;
-  api::UsageSlot* table = api::usage_table();
-  for (int i = 0; table && i < api::kUsageSlots; i++) {
-    int pid = table[i].pid.load();
-    uint64_t bytes = table[i].used[device].load();
-    if (pid != 0 && bytes != 0 && api::process_lives(pid)) users.push_back({pid, bytes});
-  }
+  for (auto& u : api::users_of(device))
+    if (uint64_t bytes = u.use->bytes) users.push_back({u.pid, bytes});
   return users;
 }
 
@@ -66,7 +63,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t* memory) 
   int index;
   NVML_TRY(index_of(device, &index));
   NVML_REQUIRE(memory);
-  uint64_t total = api::configured_vram_bytes(), used = used_bytes(index);
+  uint64_t total = profile_of(index).memory_bytes, used = used_bytes(index);
   *memory = {total, used < total ? total - used : 0, used};
   return NVML_SUCCESS;
 }
@@ -92,7 +89,7 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
   int index;
   NVML_TRY(index_of(device, &index));
   NVML_REQUIRE(utilization);
-  *utilization = {0, unsigned(used_bytes(index) * 100 / (api::configured_vram_bytes() | 1))};
+  *utilization = {0, unsigned(used_bytes(index) * 100 / (profile_of(index).memory_bytes | 1))};
   return NVML_SUCCESS;
 }
 
