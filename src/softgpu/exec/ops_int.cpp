@@ -55,6 +55,7 @@ template <class T> struct Mul24LoF : T2<T> { static T f(T a, T b) { return stati
 template <class T> struct Mul24HiF : T2<T> { static T f(T a, T b) { return static_cast<T>(low24(a) * low24(b) >> 16); } };
 template <class T> struct Mad24LoF : T3<T> { static T f(T a, T b, T c) { return AddF<T>::f(Mul24LoF<T>::f(a, b), c); } };
 template <class T> struct Mad24HiF : T3<T> { static T f(T a, T b, T c) { return AddF<T>::f(Mul24HiF<T>::f(a, b), c); } };
+struct Mad24HiSat : T3<int32_t> { static int32_t f(int32_t a, int32_t b, int32_t c) { return saturate(int64_t{Mul24HiF<int32_t>::f(a, b)} + c); } };
 template <class T> struct SadF : T3<T> {
   static T f(T a, T b, T c) { return AddF<T>::f(c, a < b ? SubF<T>::f(b, a) : SubF<T>::f(a, b)); }
 };
@@ -324,7 +325,7 @@ struct NarrowF { using D = uint32_t; using A = uint64_t; static uint32_t f(uint6
 
 uint16_t allowed_flags(Op op) {
   switch (op) {
-    case Op::Add: case Op::Sub: case Op::MadHi: return kSat;
+    case Op::Add: case Op::Sub: case Op::MadHi: case Op::Mad24Hi: return kSat;
     case Op::AddC: case Op::SubC: case Op::MadLoC: case Op::MadHiC: return kReadsCarry | kWritesCarry;
     case Op::Bfind: return kShiftAmount;
     case Op::Shf: return kLeft | kClamp;
@@ -376,7 +377,7 @@ Fn select_int(const Key& k) {
     case Op::Mul24Lo: WORD_TYPES(2, Mul24LoF)
     case Op::Mul24Hi: WORD_TYPES(2, Mul24HiF)
     case Op::Mad24Lo: WORD_TYPES(3, Mad24LoF)
-    case Op::Mad24Hi: WORD_TYPES(3, Mad24HiF)
+    case Op::Mad24Hi: if (sat) return map3<Mad24HiSat>; WORD_TYPES(3, Mad24HiF)
     case Op::Sad: INT_TYPES(3, SadF)
     case Op::Div: INT_TYPES(2, DivF)
     case Op::Rem: INT_TYPES(2, RemF)

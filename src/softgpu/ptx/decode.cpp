@@ -185,8 +185,9 @@ void Decoder::declare_registers() {
 }
 
 void Decoder::declare_variable(Space space) {
-  do {
-    Variable v = parse_variable(c_);
+  Variable v;
+  for (bool first = true; first || c_.take(','); first = false) {
+    v = parse_variable(c_, first ? nullptr : &v);
     Scope& s = scopes_.back();
     uint32_t at = 0;
     if (space == Space::Shared) {
@@ -206,7 +207,7 @@ void Decoder::declare_variable(Space space) {
     }
     s.variables[v.name] = {space, v};
     s.variable_offsets[v.name] = at;
-  } while (c_.take(','));
+  }
   c_.expect(';');
 }
 

@@ -144,39 +144,41 @@ void parse_function(Cursor& c, Source& src, Symbol s, bool entry) {
 }
 
 void parse_variables(Cursor& c, Source& src, const Symbol& linkage, Space space) {
-  Symbol s = linkage;
-  s.space = space;
-  s.line = c.line();
-  Variable v = parse_variable(c);
-  s.name = v.name;
-  s.bytes = v.bytes;
-  s.align = v.align;
-  s.unsized = v.unsized;
-  s.managed = v.managed;
-  s.address = kUnplaced;
-  if (c.take('=')) {
-    uint64_t step = static_cast<uint64_t>(bytes_of(v.type)), offset = 0;
-    if (s.unsized) {   // x[] = {…}: count first, on a copy
-      Cursor ahead = c;
-      Symbol probe = s;
-      probe.bytes = kLargestVariable;
-      size_t depth = 0, values = 1;
-      do {
-        const Token& t = ahead.next();
-        if (t.kind == Tok::End) c.fail("initialiser without end");
-        if (t.kind == Tok::Punct) depth += t.punct == '{' ? 1 : t.punct == '}' ? -1 : 0, values += t.punct == ',';
-      } while (depth);
-      s.bytes = values * step;
-      s.unsized = false;
+  Variable v;
+  for (bool first = true; first || c.take(','); first = false) {
+    Symbol s = linkage;
+    s.space = space;
+    s.line = c.line();
+    v = parse_variable(c, first ? nullptr : &v);
+    s.name = v.name;
+    s.bytes = v.bytes;
+    s.align = v.align;
+    s.unsized = v.unsized;
+    s.managed = v.managed;
+    s.address = kUnplaced;
+    if (c.take('=')) {
+      uint64_t step = static_cast<uint64_t>(bytes_of(v.type)), offset = 0;
+      if (s.unsized) {   // x[] = {…}: count first, on a copy
+        Cursor ahead = c;
+        Symbol probe = s;
+        probe.bytes = kLargestVariable;
+        size_t depth = 0, values = 1;
+        do {
+          const Token& t = ahead.next();
+          if (t.kind == Tok::End) c.fail("initialiser without end");
+          if (t.kind == Tok::Punct) depth += t.punct == '{' ? 1 : t.punct == '}' ? -1 : 0, values += t.punct == ',';
+        } while (depth);
+        s.bytes = values * step;
+        s.unsized = false;
+      }
+      if (s.bytes > (1ull << 32)) c.fail("initialised variable is too large");
+      s.init.resize(s.bytes);
+      if (c.at('{')) parse_list(c, s, v.type, &offset);
+      else parse_value(c, s, v.type, 0);
     }
-    if (s.bytes > (1ull << 32)) c.fail("initialised variable is too large");
-    s.init.resize(s.bytes);
-    if (c.at('{')) parse_list(c, s, v.type, &offset);
-    else parse_value(c, s, v.type, 0);
+    if (s.unsized && space == Space::Shared) s.is_extern = true;
+    declare(c, src, std::move(s));
   }
-  if (s.unsized && space == Space::Shared) s.is_extern = true;
-  declare(c, src, std::move(s));
-  if (c.at(',')) c.fail("several variables in one directive are not supported");
   c.expect(';');
 }
 
@@ -234,10 +236,11 @@ void Cursor::skip_braces() {
   }
 }
 
-Variable parse_variable(Cursor& c) {
+Variable parse_variable(Cursor& c, const Variable* first) {
   Variable v;
-  uint64_t elements = 1, lanes = 1;
+  uint64_t elements = 1;
   bool pointer = false;
+  if (first) v.type = first->type, v.align = first->align, v.lanes = first->lanes, v.managed = first->managed;
   for (;;) {
     std::string_view w = c.name("a type or a name");
     Ty t;
@@ -258,7 +261,7 @@ Variable parse_variable(Cursor& c) {
     } else if (w == ".ptr") {
       pointer = true;
     } else if (w == ".v2" || w == ".v4") {
-      lanes = w == ".v2" ? 2 : 4;
+      v.lanes = w == ".v2" ? 2 : 4;
     } else if (pointer && (w == ".global" || w == ".shared" || w == ".local" || w == ".const")) {
     } else if (type_from(w.substr(1), &t) && t != Ty::Pred && t < Ty::E4M3) {
       v.type = t;
@@ -277,7 +280,7 @@ Variable parse_variable(Cursor& c) {
     elements *= n;
     c.expect(']');
   }
-  uint64_t one = static_cast<uint64_t>(bytes_of(v.type)) * lanes;
+  uint64_t one = static_cast<uint64_t>(bytes_of(v.type)) * v.lanes;
   if (elements > kLargestVariable / one) c.fail("variable is too large");
   v.bytes = v.unsized ? 0 : elements * one;
   if (v.align < one) v.align = one > 16 ? 16 : one;

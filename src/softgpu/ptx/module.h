@@ -92,9 +92,9 @@ class Cursor {
 struct Variable {
   std::string_view name;
   Ty type = Ty::None;
-  uint64_t bytes = 0, align = 1;
+  uint64_t bytes = 0, align = 1, lanes = 1;
   bool unsized = false, managed = false;
 };
-Variable parse_variable(Cursor& c);
+Variable parse_variable(Cursor& c, const Variable* first = nullptr);   // first: the one before the comma, whose type goes for this one too
 
 }  // namespace softgpu

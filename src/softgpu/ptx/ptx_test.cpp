@@ -237,6 +237,16 @@ TEST(Ptx, SharedAndLocalBounds) {
   EXPECT_EQ(b.try_launch("k", {1}, {32}, ~uint64_t{3}).result, 700);
 }
 
+TEST(Ptx, SeveralVariablesInOneDirective) {
+  TestGpu g(kHead + ".global .align 8 .u32 a = 5, b[3] = {1, 2, 3}, c;\n.func (.param .b32 r) sum(.param .b32 x, .param .b32 y) { .reg .b32 %r<3>; ld.param.b32 %r0, [x]; ld.param.b32 %r1, [y]; add.u32 %r2, %r0, %r1; st.param.b32 [r], %r2; ret; }\n"
+            ".visible .entry k(.param .u64 p) { .reg .b32 %r<4>; .reg .b64 %q; .param .b32 pr, px, py; .local .v2 .b32 u, v; ld.param.u64 %q, [p]; ld.global.u32 %r0, [a]; ld.global.u32 %r1, [b+8];\n"
+            "st.local.v2.b32 [u], {%r0, %r0}; st.local.v2.b32 [v], {%r1, %r1}; ld.local.u32 %r0, [u+4]; ld.local.u32 %r1, [v+4];\n"
+            "st.param.b32 [px], %r0; st.param.b32 [py], %r1; call (pr), sum, (px, py); ld.param.b32 %r3, [pr]; st.global.u32 [%q], %r3; ret; }\n");
+  uint64_t out = g.zeros(4);
+  g.launch("k", {1}, {1}, out);
+  EXPECT_EQ(g.download<uint32_t>(out, 1)[0], 8u);
+}
+
 TEST(Ptx, DamagedTextIsRefusedOrLoads) {
   std::string whole = read_file("ptx/testdata/kernels_120.ptx").substr(0, 60000);
   std::mt19937 random(3);
