@@ -29,6 +29,7 @@ class Memory {
   bool free(uint64_t address);                               // false: not the start of a live allocation
   bool find(uint64_t address, uint64_t* base, uint64_t* size) const;   // the allocation or host range that holds address
   bool valid(uint64_t address, uint64_t bytes) const;        // the whole range lies inside one allocation or host range
+  bool nearest(uint64_t address, uint64_t* base, uint64_t* size) const;   // the allocation or host range nearest to an address
   void add_host_range(const void* p, uint64_t bytes);        // pinned or registered host memory that kernels may touch
   void remove_host_range(const void* p);
   uint64_t capacity() const;
@@ -52,6 +53,8 @@ struct KernelInfo {
   uint32_t registers = 0;            // per thread, an estimate: at least 1
   uint32_t max_threads_per_block = 1024;
   uint32_t required_block[3] = {0, 0, 0};   // .reqntid, 0 = none
+  uint32_t required_cluster[3] = {0, 0, 0}; // .reqnctapercluster, 0 = none
+  bool explicit_cluster = false;     // .explicitcluster: may only be launched with cluster dimensions
   uint32_t ptx_version = 0;          // 75 for .target sm_75
 };
 
@@ -82,7 +85,11 @@ struct Launch {
   uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
   uint32_t dynamic_shared_bytes = 0;
   const void* params = nullptr;      // KernelInfo::param_bytes bytes
+  uint32_t cluster[3] = {1, 1, 1};   // blocks that are resident together and see each other's shared memory; divides grid
+  bool explicit_cluster = false;     // somebody asked for cluster dimensions, if only for 1,1,1
   bool cooperative = false;          // all blocks resident at once
+  uint32_t stack_bytes = 1024;       // of a thread, for kernels that recurse or call by address (CU_LIMIT_STACK_SIZE)
+  uint32_t time_limit_ms = 0;        // a run that takes longer ends with 702 LAUNCH_TIMEOUT; 0: none
   void (*print)(void* user, const char* text, size_t n) = nullptr;   // device printf and assert output, in order
   void* print_user = nullptr;
   const std::atomic<bool>* stop = nullptr;   // set by anyone: the run ends soon with 719 LAUNCH_FAILED (time limits, killing a hung kernel)

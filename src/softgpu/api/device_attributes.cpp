@@ -1,4 +1,4 @@
-// cuDeviceGetAttribute: what differs between cards from the profile, the rest one row per attribute. What the engine cannot do (textures, clusters, IPC, peers) is answered 0;
+// cuDeviceGetAttribute: what differs between cards from the profile, the rest one row per attribute. What the engine cannot do (textures, IPC, peers) is answered 0;
 // sizes of texture and surface are those of the hardware generation, because programs print them. Any thread may call.
 #include "softgpu/api/context.h"
 
@@ -116,6 +116,7 @@ bool from_profile(const DeviceProfile& p, CUdevice_attribute attribute, int* val
     case CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO: *value = p.chip.double_ratio; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = p.major(); break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = p.minor(); break;
+    case CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH: *value = p.major() >= 9; break;
     case CU_DEVICE_ATTRIBUTE_MEM_SYNC_DOMAIN_COUNT: *value = p.major() >= 9 ? 4 : 1; break;
     case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE: *value = p.l2_kib << 10; break;
     case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = p.memory_bus_bits; break;

@@ -23,6 +23,8 @@ CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
     for (int i = 0; i < 3; i++) REQUIRE(s.block[i] == std::max(1u, info.required_block[i]));
   REQUIRE(threads <= uint64_t(most_threads(info)));
   REQUIRE(int64_t(s.shared) <= f.settings->max_dynamic_shared);
+  unsigned cluster[3];
+  TRY(cluster_shape(device, info, *f.settings, s, cluster));
   if (cooperative) {
     uint64_t blocks = uint64_t(s.grid[0]) * s.grid[1] * s.grid[2];
     uint64_t resident = uint64_t(blocks_per_multiprocessor(device, info, *f.settings, int(threads), s.shared)) * unsigned(device.multiprocessors);
@@ -30,6 +32,24 @@ CUresult check_shape(const Function& f, const Shape& s, bool cooperative) {
   }
   return CUDA_SUCCESS;
 }
+
+}  // namespace
+
+CUresult cluster_shape(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, const Shape& s, unsigned cluster[3]) {
+  const bool asked = s.cluster[0] != 0, own = info.required_cluster[0] != 0;
+  if (asked && device.chip.capability < 90) return CUDA_ERROR_NOT_SUPPORTED;
+  if (!asked && !own && info.explicit_cluster) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  for (int i = 0; i < 3; i++) {
+    cluster[i] = asked ? s.cluster[i] : own ? info.required_cluster[i] : 1;
+    if (asked && own && cluster[i] != info.required_cluster[i]) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    if (!cluster[i] || s.grid[i] % cluster[i]) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  }
+  uint64_t blocks = uint64_t(cluster[0]) * cluster[1] * cluster[2];
+  if (blocks > (settings.non_portable_cluster ? kMostCluster : kPortableCluster)) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+  return CUDA_SUCCESS;
+}
+
+namespace {
 
 // The parameters as one block of bytes, from `params` (one pointer each) or from `extra` (a ready block).
 CUresult copy_parameters(const KernelInfo& info, void** params, void** extra, std::vector<uint8_t>* out) {
@@ -65,6 +85,8 @@ CUresult make_kernel(const FunctionRef& function, CUfunction named, const Shape&
   out->named = named;
   memcpy(out->launch.grid, shape.grid, sizeof shape.grid);
   memcpy(out->launch.block, shape.block, sizeof shape.block);
+  TRY(cluster_shape(function->module->context->device->profile, *function->info, *function->settings, shape, out->launch.cluster));
+  out->launch.explicit_cluster = shape.cluster[0] || function->info->required_cluster[0];
   out->launch.dynamic_shared_bytes = shape.shared;
   out->launch.cooperative = cooperative;
   return CUDA_SUCCESS;
@@ -75,6 +97,7 @@ namespace {
 // What the attributes of cuLaunchKernelEx ask for; what has no meaning here is accepted and left alone.
 struct Asked {
   bool cooperative = false;
+  unsigned cluster[3] = {0, 0, 0};
   std::vector<EventRef> after;       // recorded when the kernel has ended
 };
 
@@ -89,8 +112,8 @@ CUresult read_attributes(const CUlaunchConfig& config, Asked* asked) {
         break;
       case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION: {
         auto& c = a.value.clusterDim;
-        REQUIRE(c.x && c.y && c.z && config.gridDimX % c.x == 0 && config.gridDimY % c.y == 0 && config.gridDimZ % c.z == 0);
-        if (c.x * c.y * c.z > 1) return CUDA_ERROR_NOT_SUPPORTED;     // CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH is 0
+        REQUIRE(c.x && c.y && c.z);
+        asked->cluster[0] = c.x, asked->cluster[1] = c.y, asked->cluster[2] = c.z;
         break;
       }
       case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT: event = a.value.programmaticEvent.event; break;
@@ -151,7 +174,8 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** ker
   TRY(read_attributes(*config, &asked));
   const CUlaunchConfig& c = *config;
   StreamRef stream;
-  TRY(launch(f, {{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes}, asked.cooperative, c.hStream,
+  TRY(launch(f, {{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes,
+              {asked.cluster[0], asked.cluster[1], asked.cluster[2]}}, asked.cooperative, c.hStream,
              kernelParams, extra, &stream));
   for (auto& event : asked.after)
     if (!is_capturing(stream)) TRY(record_event(event, stream));

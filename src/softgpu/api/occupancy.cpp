@@ -1,5 +1,6 @@
 // Occupancy: arithmetic over the limits of the device's profile. Any thread may call.
 #include <algorithm>
+#include <bit>
 
 #include "softgpu/api/launch.h"
 
@@ -21,6 +22,17 @@ int blocks_per_multiprocessor(const DeviceProfile& device, const KernelInfo& inf
 }
 
 namespace {
+CUresult shape_of(const CUlaunchConfig& c, Shape* out) {
+  *out = {{c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes};
+  REQUIRE(c.numAttrs == 0 || c.attrs);
+  for (unsigned i = 0; i < c.numAttrs; i++) {
+    if (c.attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    auto& d = c.attrs[i].value.clusterDim;
+    out->cluster[0] = d.x, out->cluster[1] = d.y, out->cluster[2] = d.z;
+  }
+  return CUDA_SUCCESS;
+}
+
 // The attributes of a CUfunction, or of a CUkernel cast to it, on the current device.
 struct Subject {
   const DeviceProfile* device;
@@ -95,19 +107,29 @@ CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* dynamicSmemSize, CUfunc
   return CUDA_SUCCESS;
 }
 
-// Clusters are not supported: none fits.
 CUresult cuOccupancyMaxActiveClusters(int* numClusters, CUfunction func, const CUlaunchConfig* config) {
   Subject subject;
   TRY(find_subject(func, &subject));
   REQUIRE(numClusters && config);
-  *numClusters = 0;
+  Shape shape;
+  TRY(shape_of(*config, &shape));
+  unsigned cluster[3];
+  TRY(cluster_shape(*subject.device, subject.info, *subject.settings, shape, cluster));
+  int threads = int(config->blockDimX * config->blockDimY * config->blockDimZ);
+  int blocks = blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, threads, config->sharedMemBytes) * subject.device->multiprocessors;
+  *numClusters = blocks / int(cluster[0] * cluster[1] * cluster[2]);
   return CUDA_SUCCESS;
 }
 CUresult cuOccupancyMaxPotentialClusterSize(int* clusterSize, CUfunction func, const CUlaunchConfig* config) {
   Subject subject;
   TRY(find_subject(func, &subject));
   REQUIRE(clusterSize && config);
-  *clusterSize = 1;
+  Shape shape;
+  TRY(shape_of(*config, &shape));
+  int threads = int(config->blockDimX * config->blockDimY * config->blockDimZ);
+  int blocks = blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, threads, config->sharedMemBytes) * subject.device->multiprocessors;
+  int most = int(subject.settings->non_portable_cluster ? kMostCluster : kPortableCluster);
+  *clusterSize = std::min(most, blocks ? int(std::bit_floor(unsigned(blocks))) : 0);
   return CUDA_SUCCESS;
 }
 

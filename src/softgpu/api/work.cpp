@@ -35,6 +35,8 @@ CUresult run_kernel(const KernelWork& k, Context& context) {
   Launch launch = k.launch;
   launch.params = k.params.data();
   launch.print = print_text;
+  launch.stack_bytes = uint32_t(context.limits[CU_LIMIT_STACK_SIZE]);
+  launch.time_limit_ms = uint32_t(context.device->profile.watchdog_ms);
   Busy busy(context.device->ordinal);
   Outcome outcome = run(*k.function->kernel, launch, context.device->memory);
   if (outcome.result != 0) base::log(base::Level::error, "kernel %s: %s", k.function->info->name.c_str(), outcome.text.c_str());

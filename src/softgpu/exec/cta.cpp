@@ -11,58 +11,78 @@ namespace softgpu {
 namespace {
 
 std::unique_ptr<uint8_t[]> aligned_bytes(size_t n) { return std::make_unique<uint8_t[]>(n + 256); }
+// What stands in a function's registers before its first instruction: constants, and a kernel's parameters.
+void fill_constants(const LaunchState&, const Function& f, uint8_t* regs) {
+  if (!f.constants.empty()) std::memcpy(regs, f.constants.data(), f.constants.size());
+}
+
 uint8_t* align(uint8_t* p) { return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(p) + 255) & ~uintptr_t{255}); }
+
+std::string nearest_allocation(const Memory& memory, uint64_t address) {
+  uint64_t base, bytes;
+  if (!memory.nearest(address, &base, &bytes)) return "; nothing is allocated";
+  char text[160];
+  bool behind = address >= base;
+  uint64_t away = !behind ? base - address : address - base >= bytes ? address - base - bytes : 0;
+  if (away) std::snprintf(text, sizeof text, "; %llu bytes %s the nearest allocation, %llu bytes at 0x%llx", static_cast<unsigned long long>(away), behind ? "behind" : "before",
+                          static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(base));
+  else std::snprintf(text, sizeof text, "; in the allocation of %llu bytes at 0x%llx", static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(base));
+  return text;
+}
 
 }  // namespace
 
-Cta::Cta(LaunchState& launch) : launch_(launch) {
+Cta::Cta(LaunchState& launch, Cluster& cluster, uint8_t* shared, uint32_t shared_bytes) : launch_(launch), cluster_(cluster) {
   const Launch& l = launch.launch;
   const Kernel& k = *launch.kernel;
   threads_ = l.block[0] * l.block[1] * l.block[2];
-  uint32_t shared_bytes = k.shared_bytes + l.dynamic_shared_bytes;
-  if (l.dynamic_shared_bytes) shared_bytes = (k.shared_bytes + k.shared_align - 1) / k.shared_align * k.shared_align + l.dynamic_shared_bytes;
-  shared_ = std::make_unique<uint8_t[]>(shared_bytes + 1024);
-  uint8_t* shared = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(shared_.get()) + 1023) & ~uintptr_t{1023});
-  uint64_t local = (k.local_bytes + 15) / 16 * 16;
-  uint32_t warps = (threads_ + 31) / 32;
-  if (local) local_ = std::make_unique<uint8_t[]>(local * 32 * warps + 64);
+  warp_count_ = (threads_ + 31) / 32;
+  uint64_t local = launch.local_bytes;
   uint8_t* local_base = nullptr;
-  if (local_) local_base = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(local_.get()) + 63) & ~uintptr_t{63});
-  for (uint32_t i = 0; i < warps; i++) {
-    auto w = std::make_unique<WarpState>();
-    w->number = i;
-    w->memory = launch.memory;
-    w->shared = shared;
-    w->shared_bytes = shared_bytes;
-    w->local = local ? local_base + local * 32 * i : nullptr;
-    w->local_bytes = local;
-    w->params = launch.params.data();
-    w->param_bytes = static_cast<uint32_t>(launch.params.size());
-    w->frames.push_back(std::make_unique<Frame>());
+  if (local) {   // calloc: pages that no thread touches cost nothing
+    local_.reset(static_cast<uint8_t*>(std::calloc(local * 32 * warp_count_ + 64, 1)));
+    if (!local_) throw std::bad_alloc();
+    local_base = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(local_.get()) + 63) & ~uintptr_t{63});
+  }
+  warps_ = std::make_unique<WarpState[]>(warp_count_);
+  for (uint32_t i = 0; i < warp_count_; i++) {
+    WarpState& w = warps_[i];
+    w.number = i;
+    w.memory = launch.memory;
+    w.shared = shared;
+    w.shared_bytes = shared_bytes;
+    w.cluster_shared = cluster.shared_.get();
+    w.cluster_stride = cluster.stride_;
+    w.cluster_blocks = launch.cluster_blocks;
+    w.local = local ? local_base + local * 32 * i : nullptr;
+    w.local_bytes = local;
+    w.params = launch.params.data();
+    w.param_bytes = static_cast<uint32_t>(launch.params.size());
+    w.frames.push_back(std::make_unique<Frame>());
     uint32_t bytes = k.function->register_bytes;
-    w->files.push_back(aligned_bytes(bytes));
-    w->file_bytes.push_back(bytes);
-    Frame& f = *w->frames[0];
+    w.files.push_back(aligned_bytes(bytes));
+    w.file_bytes.push_back(bytes);
+    Frame& f = *w.frames[0];
     f.function = k.function;
-    f.regs = align(w->files[0].get());
+    f.regs = align(w.files[0].get());
     std::memset(f.regs, 0, bytes);
-    if (!k.function->constants.empty()) std::memcpy(f.regs, k.function->constants.data(), k.function->constants.size());
-    warps_.push_back(std::move(w));
+    fill_constants(launch, *k.function, f.regs);
   }
 }
 
-void Cta::start(uint64_t index) {
-  const Launch& l = launch_.launch;
-  id_[0] = static_cast<uint32_t>(index % l.grid[0]);
-  id_[1] = static_cast<uint32_t>(index / l.grid[0] % l.grid[1]);
-  id_[2] = static_cast<uint32_t>(index / l.grid[0] / l.grid[1]);
+void Cta::start(const uint32_t id[3], uint32_t rank) {
+  std::memcpy(id_, id, sizeof id_);
   live_ = threads_;
   for (Barrier& b : barriers_) b = Barrier{};
-  for (auto& wp : warps_) {
-    WarpState& w = *wp;
-    uint32_t rest = threads_ - w.number * 32;
+  barriers_used_ = 0;
+  std::memset(waiting_, kNoBarrier, sizeof waiting_);
+  for (uint32_t i = 0; i < warp_count_; i++) {
+    WarpState& w = warps_[i];
+    uint32_t rest = threads_ - i * 32;
+    w.cluster_rank = rank;
     w.live = rest >= 32 ? ~0u : (1u << rest) - 1;
     w.depth = 1;
+    w.cluster_arrived = 0;
     w.carry = 0;
     w.fault = 0;
     w.force = false;
@@ -72,6 +92,7 @@ void Cta::start(uint64_t index) {
     f.groups[0] = Group{0, w.live, Group::Run, 0, nullptr};
     fill_specials(w, *f.function, f.regs, 0, !specials_ready_);
     activate(w);
+    if (!specials_ready_) for (const Insn& in : f.function->prologue) in.fn(w, in, ~0u);
   }
   specials_ready_ = true;
 }
@@ -80,7 +101,7 @@ void Cta::start(uint64_t index) {
 void Cta::fill_specials(WarpState& w, const Function& fn, uint8_t* regs, uint64_t base, bool all) {
   const Launch& l = launch_.launch;
   for (const SpecialSlot& s : fn.specials) {
-    if (!all && (s.what < Special::CtaidX || s.what > Special::CtaidZ)) continue;
+    if (!all && !differs_between_blocks(s.what)) continue;
     uint32_t* d = reinterpret_cast<uint32_t*>(regs + s.offset);
     auto same = [&](uint32_t v) { for (int i = 0; i < 32; i++) d[i] = v; };
     auto wide = [&](uint64_t v) { for (int i = 0; i < 32; i++) std::memcpy(d + 2 * i, &v, 8); };
@@ -107,6 +128,21 @@ void Cta::fill_specials(WarpState& w, const Function& fn, uint8_t* regs, uint64_
       case Special::LanemaskLt: for (uint32_t i = 0; i < 32; i++) d[i] = (1u << i) - 1; break;
       case Special::LanemaskGe: for (uint32_t i = 0; i < 32; i++) d[i] = ~0u << i; break;
       case Special::LanemaskGt: for (uint32_t i = 0; i < 32; i++) d[i] = ~((2u << i) - 1); break;
+      case Special::ClusteridX: same(id_[0] / l.cluster[0]); break;
+      case Special::ClusteridY: same(id_[1] / l.cluster[1]); break;
+      case Special::ClusteridZ: same(id_[2] / l.cluster[2]); break;
+      case Special::NclusteridX: same(l.grid[0] / l.cluster[0]); break;
+      case Special::NclusteridY: same(l.grid[1] / l.cluster[1]); break;
+      case Special::NclusteridZ: same(l.grid[2] / l.cluster[2]); break;
+      case Special::ClusterCtaidX: same(id_[0] % l.cluster[0]); break;
+      case Special::ClusterCtaidY: same(id_[1] % l.cluster[1]); break;
+      case Special::ClusterCtaidZ: same(id_[2] % l.cluster[2]); break;
+      case Special::ClusterNctaidX: same(l.cluster[0]); break;
+      case Special::ClusterNctaidY: same(l.cluster[1]); break;
+      case Special::ClusterNctaidZ: same(l.cluster[2]); break;
+      case Special::ClusterCtarank: same(w.cluster_rank); break;
+      case Special::ClusterNctarank: same(launch_.cluster_blocks); break;
+      case Special::ExplicitCluster: same(l.explicit_cluster ? ~0u : 0); break;
       case Special::Envreg1: same(static_cast<uint32_t>(launch_.workspace >> 32)); break;
       case Special::Envreg2: same(static_cast<uint32_t>(launch_.workspace)); break;
       case Special::DynamicSharedBytes: same(l.dynamic_shared_bytes); break;
@@ -122,6 +158,7 @@ void Cta::fill_specials(WarpState& w, const Function& fn, uint8_t* regs, uint64_
 
 void Cta::activate(WarpState& w) {
   Frame& f = *w.frames[w.depth - 1];
+  w.frame = &f;
   w.regs = f.regs;
   w.extra = f.function->extra.data();
 }
@@ -153,7 +190,7 @@ bool Cta::call(WarpState& w, const Insn& in, const Function& f, uint32_t mask) {
   frame.call = &in;
   frame.count = 1;
   frame.groups[0] = Group{0, mask, Group::Run, 0, nullptr};
-  if (!f.constants.empty()) std::memcpy(frame.regs, f.constants.data(), f.constants.size());
+  fill_constants(launch_, f, frame.regs);
   fill_specials(w, f, frame.regs, base, true);
   const uint32_t* x = &caller.function->extra[in.extra];
   for (uint32_t a = 0; a < x[1]; a++) {
@@ -188,71 +225,20 @@ void Cta::pop(WarpState& w) {
   activate(w);
 }
 
-void Cta::exit_lanes(WarpState& w, uint32_t mask) {
-  w.live &= ~mask;
-  live_ -= static_cast<uint32_t>(std::popcount(mask));
-  for (uint32_t d = 0; d < w.depth; d++) {
-    Frame& f = *w.frames[d];
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < f.count; i++) {
-      f.groups[i].mask &= ~mask;
-      if (f.groups[i].mask) f.groups[kept++] = f.groups[i];
-    }
-    f.count = kept;
-  }
-  for (uint32_t ids = barriers_used_; ids; ids &= ids - 1) {
-    uint32_t id = static_cast<uint32_t>(std::countr_zero(ids));
-    if (barriers_[id].arrived) release_if_complete(id);
-  }
-}
-
-// Lanes in mask reach a barrier; they are a group of their own whose pc is already behind it.
-void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask, bool) {
-  auto word = [&](uint32_t r) { return r == kNoReg ? 0 : reinterpret_cast<const uint32_t*>(f.regs + r)[std::countr_zero(mask)]; };
-  Barrier& b = barriers_[word(in.r[1]) & 15];
-  barriers_used_ |= 1u << (word(in.r[1]) & 15);
-  uint32_t lanes = static_cast<uint32_t>(std::popcount(mask));
-  b.wanted = word(in.r[2]);
-  b.arrived += b.wanted && mask == w.live ? 32 : lanes;   // a counted barrier counts whole warps
-  if (in.r[3] != kNoReg) {
-    uint32_t p = *reinterpret_cast<const uint32_t*>(f.regs + in.r[3]) & mask;
-    b.count += static_cast<uint32_t>(std::popcount(p));
-    b.all &= p == mask;
-    b.any |= p != 0;
-  }
-}
-
-void Cta::release_if_complete(uint32_t id) {
-  Barrier& b = barriers_[id];
-  if (b.arrived < (b.wanted ? b.wanted : live_)) return;
-  for (auto& wp : warps_) {
-    if (!wp->live) continue;
-    Frame& f = *wp->frames[wp->depth - 1];
-    for (uint32_t i = 0; i < f.count; i++) {
-      Group& g = f.groups[i];
-      if (g.wait != Group::AtBarrier || g.barrier != id) continue;
-      g.wait = Group::Run;
-      if (g.insn->sub == 2) {
-        for (uint32_t m = g.mask; m; m &= m - 1) reinterpret_cast<uint32_t*>(f.regs + g.insn->r[0])[std::countr_zero(m)] = b.count;
-      } else if (g.insn->sub >= 3) {
-        uint32_t& p = *reinterpret_cast<uint32_t*>(f.regs + g.insn->r[0]);
-        p = (p & ~g.mask) | ((g.insn->sub == 3 ? b.all : b.any) ? g.mask : 0);
-      }
-    }
-  }
-  b = Barrier{};
-}
-
 void Cta::report(const WarpState& w, const Insn& in, const Function& f) {
   const Launch& l = launch_.launch;
   uint32_t t = w.number * 32 + w.fault_lane;
-  char text[600];
+  char text[800];
   char address[48] = "";
-  if (w.fault == 700 || w.fault == 716) std::snprintf(address, sizeof address, " at address 0x%llx", static_cast<unsigned long long>(w.fault_address));
+  std::string nearest;
+  if (w.fault == 700 || w.fault == 716) {
+    std::snprintf(address, sizeof address, " at address 0x%llx", static_cast<unsigned long long>(w.fault_address));
+    if (w.fault_global) nearest = nearest_allocation(*launch_.memory, w.fault_address);
+  }
   std::snprintf(text, sizeof text, "kernel %s%s%s, PTX line %u, block (%u,%u,%u), thread (%u,%u,%u): %s%s", launch_.kernel->info->name.c_str(),
                 f.entry ? "" : " in ", f.entry ? "" : f.name.c_str(), in.line, id_[0], id_[1], id_[2], t % l.block[0], t / l.block[0] % l.block[1],
                 t / l.block[0] / l.block[1], w.fault_text ? w.fault_text : "failed", address);
-  launch_.fail(w.fault, text);
+  launch_.fail(w.fault, text + nearest);
 }
 
 }  // namespace softgpu

@@ -21,7 +21,7 @@ void merge(Frame& f) {
   for (uint32_t i = 0; i < f.count; i++)
     for (uint32_t j = i + 1; j < f.count;) {
       Group &a = f.groups[i], &b = f.groups[j];
-      bool meet = a.pc == b.pc && a.wait != Group::AtBarrier && b.wait != Group::AtBarrier;
+      bool meet = a.pc == b.pc && !a.stays() && !b.stays();
       if (!meet) {
         j++;
         continue;
@@ -35,7 +35,7 @@ void merge(Frame& f) {
 uint32_t nearest_above(const Frame& f, uint32_t self, uint32_t pc) {
   uint32_t limit = kNoLimit;
   for (uint32_t i = 0; i < f.count; i++)
-    if (i != self && f.groups[i].wait != Group::AtBarrier && f.groups[i].pc > pc && f.groups[i].pc < limit) limit = f.groups[i].pc;
+    if (i != self && !f.groups[i].stays() && f.groups[i].pc > pc && f.groups[i].pc < limit) limit = f.groups[i].pc;
   return limit;
 }
 
@@ -46,18 +46,22 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
   bool ran = false;
   for (;; ran = true) {   // once per choice of a group
     if (!w.live) return Ended;
-    while (w.frames[w.depth - 1]->count == 0) pop(w);
-    Frame& f = *w.frames[w.depth - 1];
+    while (w.frame->count == 0) pop(w);
+    Frame& f = *w.frame;
     if (f.count > 1) merge(f);
     uint32_t self = kNoLimit, waiting = 0;
-    for (uint32_t i = 0; i < f.count; i++) {
-      if (f.groups[i].wait == Group::AtSync) waiting++;
-      if (f.groups[i].wait != Group::Run) continue;
-      if (f.groups[i].pc == w.prefer) {
-        self = i;
-        break;
+    if (f.count == 1 && f.groups[0].wait == Group::Run) [[likely]] {
+      self = 0;
+    } else {
+      for (uint32_t i = 0; i < f.count; i++) {
+        if (f.groups[i].wait == Group::AtSync) waiting++;
+        if (f.groups[i].wait != Group::Run) continue;
+        if (f.groups[i].pc == w.prefer) {
+          self = i;
+          break;
+        }
+        if (self == kNoLimit || f.groups[i].pc < f.groups[self].pc) self = i;
       }
-      if (self == kNoLimit || f.groups[i].pc < f.groups[self].pc) self = i;
     }
     w.prefer = kNoLimit;
     if (self == kNoLimit) {
@@ -252,8 +256,27 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
           exit_lanes(w, m);
           chosen = false;
           continue;
-        case Kind::BarArrive:
-        case Kind::Bar: {
+        case Kind::Bar:
+          if (f.count == 1 && m == mask && m == w.live && in.sub == 0) [[likely]] {   // the whole warp
+            uint32_t id = reinterpret_cast<const uint32_t*>(w.regs + in.r[1])[std::countr_zero(m)] & 15;
+            if (in.r[2] == kNoReg) {
+              barriers_[id].arrived += static_cast<uint32_t>(std::popcount(m));
+              barriers_used_ |= 1u << id;
+            } else {
+              arrive(w, f, in, m);
+            }
+            Barrier& b = barriers_[id];
+            if (b.arrived < (b.wanted ? b.wanted : live_)) {
+              waiting_[w.number] = static_cast<uint8_t>(id);
+              f.groups[self].pc = pc + 1;
+              return Waiting;
+            }
+            release_if_complete(id);
+            pc++;
+            break;
+          }
+          [[fallthrough]];
+        case Kind::BarArrive: {
           uint32_t id = reinterpret_cast<const uint32_t*>(w.regs + in.r[1])[std::countr_zero(m)] & 15;
           f.groups[self].pc = pc + 1;
           if (in.kind == Kind::Bar) {
@@ -262,9 +285,30 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
             f.groups[self].barrier = static_cast<uint8_t>(id);
             f.groups[self].insn = &in;
             if (m != mask) split(mask & ~m, pc + 1);
+            barriers_[id].groups = true;
           }
-          arrive(w, f, in, m, in.kind == Kind::Bar);
+          arrive(w, f, in, m);
           release_if_complete(id);
+          chosen = false;
+          continue;
+        }
+        case Kind::ClusterArrive:
+          w.cluster_arrived |= m;
+          cluster_.arrive(static_cast<uint32_t>(std::popcount(m)));
+          cluster_.open_if_complete();
+          f.groups[self].pc = pc + 1;
+          chosen = false;
+          continue;
+        case Kind::ClusterWait: {
+          uint32_t early = m & w.cluster_arrived;   // the rest is no longer waited for
+          if (!early) {
+            pc++;
+            break;
+          }
+          f.groups[self].pc = pc + 1;
+          f.groups[self].mask = early;
+          f.groups[self].wait = Group::AtCluster;
+          if (early != mask) split(mask & ~early, pc + 1);
           chosen = false;
           continue;
         }
@@ -288,6 +332,11 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
   }
 }
 
+// Nobody can go on: lanes that wait for lanes of their own warp give up waiting.
+void Cta::force() {
+  for (uint32_t n = 0; n < warp_count_; n++) warps_[n].force = warps_[n].live != 0;
+}
+
 Cta::Status Cta::run(Worker& worker) {
   auto deadline = std::chrono::steady_clock::time_point::max();
   uint64_t generation = launch_.memory->generation();
@@ -296,34 +345,32 @@ Cta::Status Cta::run(Worker& worker) {
     worker.recent.clear();
     worker.generation = generation;
   }
-  for (auto& w : warps_) {
-    w->sites = worker.sites.data();
-    w->worker = &worker;
+  for (uint32_t n = 0; n < warp_count_; n++) {
+    warps_[n].sites = worker.sites.data();
+    warps_[n].worker = &worker;
   }
   for (int stuck = 0;;) {
-    bool alive = false, moved = false, yielded = false;
-    for (auto& w : warps_) {
-      if (!w->live) continue;
-      WarpStatus s = run_warp(*w);
+    bool moved = false, yielded = false;
+    for (uint32_t n = 0; n < warp_count_; n++) {
+      WarpState& w = warps_[n];
+      if (!w.live || waiting_[n] != kNoBarrier) continue;
+      WarpStatus s = run_warp(w);
       if (s == Fault) return Failed;
-      alive |= s != Ended;
       moved |= s != Blocked;
       yielded |= s == Yielded;
     }
-    if (!alive) return Done;
+    if (!live_) return Done;
     if (moved) {
       stuck = 0;
-    } else if (++stuck == 2) {   // nobody can go on: lanes that wait for lanes of their own warp give up waiting
-      for (auto& w : warps_) w->force = w->live != 0;
+    } else if (++stuck == 2) {
+      if (cluster_.waited_for()) return Stuck;
+      force();
     } else if (stuck > 3) {
       launch_.fail(719, "kernel " + launch_.kernel->info->name + ": a barrier that not all threads of the block reach");
       return Failed;
     }
     if (!yielded) continue;
-    if (launch_.stopped()) {
-      launch_.fail(719, "kernel " + launch_.kernel->info->name + ": stopped");
-      return Failed;
-    }
+    if (launch_.stopped()) return Failed;
     if (launch_.launch.cooperative) return Paused;
     auto now = std::chrono::steady_clock::now();
     if (deadline == std::chrono::steady_clock::time_point::max()) deadline = now + kQuantum;

@@ -12,7 +12,6 @@
 namespace softgpu {
 namespace {
 
-constexpr uint32_t kRecursionBytes = 32u << 10;   // stack of a thread whose call depth is not known
 constexpr uint32_t kMostStaticShared = 48u << 10;
 
 std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
@@ -194,13 +193,14 @@ class Loader {
         info.static_shared_bytes = shared_of_[s.index].first;
         bool unknown = false;
         uint64_t local = depth(s.index, &unknown);
-        if (unknown) local += kRecursionBytes;
         if (local > (1u << 20)) throw PtxError{s.line, "kernel " + quoted(s.name) + " needs too much local memory"};
         info.local_bytes = static_cast<uint32_t>(local);
         for (const GlobalInfo& g : p_.globals_) if (g.constant) info.const_bytes += static_cast<uint32_t>(g.bytes);
         info.registers = std::min(f.registers, kMostRegisters);
         if (s.max_threads && s.max_threads < info.max_threads_per_block) info.max_threads_per_block = s.max_threads;
         std::copy(s.required_block, s.required_block + 3, info.required_block);
+        std::copy(s.required_cluster, s.required_cluster + 3, info.required_cluster);
+        info.explicit_cluster = s.explicit_cluster;
         info.ptx_version = src->target;
         if (info.static_shared_bytes > kMostStaticShared) throw PtxError{s.line, "kernel " + quoted(s.name) + " uses too much shared data (" + std::to_string(info.static_shared_bytes) + " bytes, 49152 max)"};
         p_.infos_.push_back(std::move(info));
@@ -211,6 +211,7 @@ class Loader {
         k->shared_bytes = k->info->static_shared_bytes;
         k->shared_align = std::max(16u, shared_of_[s.index].second);
         k->local_bytes = static_cast<uint32_t>(local);
+        k->stack = unknown;
         p_.by_name_[std::string(s.name)] = std::move(k);
       }
   }

@@ -123,6 +123,20 @@ bool Memory::valid(uint64_t address, uint64_t bytes) const {
   return bytes <= size - (address - base);
 }
 
+bool Memory::nearest(uint64_t address, uint64_t* base, uint64_t* size) const {
+  std::shared_lock lock(s_->mutex);
+  if (s_->live.empty()) return false;
+  auto above = s_->live.upper_bound(address), best = above;
+  if (above != s_->live.begin()) {
+    auto below = std::prev(above);
+    uint64_t behind = address - below->first, distance = behind < below->second.bytes ? 0 : behind - below->second.bytes;
+    if (above == s_->live.end() || distance <= above->first - address) best = below;
+  }
+  *base = best->first;
+  *size = best->second.bytes;
+  return true;
+}
+
 void Memory::add_host_range(const void* p, uint64_t bytes) {
   if (!bytes) return;
   std::unique_lock lock(s_->mutex);

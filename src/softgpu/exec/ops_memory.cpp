@@ -10,8 +10,8 @@ namespace {
 
 template <class M, class T> void load1(Warp& w, const Insn& in, uint32_t mask) {   // M in memory, T in the register
   auto* d = reg<T>(w, in.r[0]);
+  if (sizeof(M) == 4 && is_shared(in) && shared_words<false>(w, in, in.r[0], mask)) return;
   if (mask == kAll) {
-    if (sizeof(M) == 4 && is_shared(in) && load_shared_words(w, in)) return;
     if (uint64_t row = is_global(in) ? whole_row<sizeof(M)>(w, in) : 0) {
       const M* s = reinterpret_cast<const M*>(row);
       for (int i = 0; i < 32; i++) d[i] = static_cast<Box<T>>(static_cast<T>(s[i]));
@@ -49,6 +49,7 @@ template <class M, int N> void load_vector(Warp& w, const Insn& in, uint32_t mas
 }
 
 template <class M> void store1(Warp& w, const Insn& in, uint32_t mask) {
+  if (sizeof(M) == 4 && is_shared(in) && shared_words<true>(w, in, in.r[2], mask)) return;
   if (mask == kAll && is_global(in))
     if (uint64_t row = whole_row<sizeof(M)>(w, in)) {
       M* d = reinterpret_cast<M*>(row);
@@ -126,13 +127,35 @@ template <Space S> void isspacep(Warp& w, const Insn& in, uint32_t mask) {
   auto* a = reg<uint64_t>(w, in.r[1]);
   uint32_t r = 0;
   for (int i = 0; i < 32; i++) {
-    bool shared = a[i] - reinterpret_cast<uint64_t>(w.shared) < w.shared_bytes;
+    bool shared = cluster_block(w, a[i], 1) != kNoBlock;
     bool local = a[i] - reinterpret_cast<uint64_t>(w.local) < 32 * w.local_bytes;
     bool param = a[i] - reinterpret_cast<uint64_t>(w.params) < w.param_bytes;
     bool v = S == Space::Shared ? shared : S == Space::Local ? local : S == Space::Param ? param : S == Space::Global ? !shared && !local && !param : false;
     r |= static_cast<uint32_t>(v) << i;
   }
   set_pred(w, in.r[0], mask, r);
+}
+
+// Addresses of other blocks of the cluster: in the shared window by number (see cluster_address), generic ones are host addresses.
+template <class T, bool Generic> void mapa(Warp& w, const Insn& in, uint32_t mask) {
+  auto *d = reg<T>(w, in.r[0]), *a = reg<T>(w, in.r[1]);
+  auto* rank = reg<uint32_t>(w, in.r[2]);
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    if (rank[i] >= w.cluster_blocks) return fault(w, 700, 1u << i, a[i], "mapa names a block that the cluster does not have");
+    if (Generic) d[i] = static_cast<T>((static_cast<uint64_t>(a[i]) - reinterpret_cast<uint64_t>(w.cluster_shared)) % w.cluster_stride + reinterpret_cast<uint64_t>(w.cluster_shared) + uint64_t{rank[i]} * w.cluster_stride);
+    else d[i] = static_cast<T>((a[i] & kClusterOffset) | (rank[i] + 1) << kClusterShift);
+  }
+}
+template <class T, bool Generic> void getctarank(Warp& w, const Insn& in, uint32_t mask) {
+  auto* a = reg<T>(w, in.r[1]);
+  auto* d = reg<uint32_t>(w, in.r[0]);
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    uint32_t named = static_cast<uint32_t>(a[i] >> kClusterShift & 0xff);
+    if (Generic) d[i] = static_cast<uint32_t>((static_cast<uint64_t>(a[i]) - reinterpret_cast<uint64_t>(w.cluster_shared)) / w.cluster_stride);
+    else d[i] = named ? named - 1 : w.cluster_rank;
+  }
 }
 
 void fence(Warp&, const Insn&, uint32_t) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
@@ -227,6 +250,12 @@ Fn select_memory(const Key& k) {
         case Space::Global: return isspacep<Space::Global>;
         default: return isspacep<Space::Const>;
       }
+    case Op::Mapa:
+      if (k.space == Space::Shared) return k.t == Ty::U64 ? mapa<uint64_t, false> : mapa<uint32_t, false>;
+      return k.t == Ty::U64 ? mapa<uint64_t, true> : nullptr;
+    case Op::Getctarank:
+      if (k.space == Space::Shared) return k.t == Ty::U64 ? getctarank<uint64_t, false> : getctarank<uint32_t, false>;
+      return k.t == Ty::U64 ? getctarank<uint64_t, true> : nullptr;
     case Op::Prefetch: return fence;
     case Op::CpAsync: return k.sub == 4 ? copy_async<4> : k.sub == 8 ? copy_async<8> : copy_async<16>;
     default: return nullptr;

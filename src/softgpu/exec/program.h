@@ -20,6 +20,12 @@ class Kernel {
   uint32_t shared_bytes = 0;      // static
   uint32_t shared_align = 16;     // of the extern arrays behind it
   uint32_t local_bytes = 0;       // of one thread: all frames of the deepest call chain
+  bool stack = false;             // and a stack behind them: it recurses or calls by address
+  // With a stack limit as cuCtxSetLimit has it. Frames are larger here than in hardware, which keeps arguments in registers.
+  uint64_t local_bytes_with(uint64_t stack_limit) const {
+    uint64_t bytes = stack ? local_bytes + (stack_limit < 1024 ? 1024 : stack_limit) * 8 : local_bytes;
+    return (bytes + 15) / 16 * 16;
+  }
 };
 
 class Program : public Module {

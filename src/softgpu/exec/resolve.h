@@ -22,7 +22,20 @@ inline void fault(Warp& w, int code, uint32_t mask, uint64_t address, const char
   w.fault = code;
   w.fault_lane = static_cast<uint32_t>(__builtin_ctz(mask));
   w.fault_address = address;
+  w.fault_global = false;
   w.fault_text = text;
+}
+
+// Shared memory of a cluster. A 32-bit shared address has the number of a block + 1 above its 24 bits of offset, 0 for the block itself.
+constexpr uint32_t kClusterShift = 24, kClusterOffset = (1u << kClusterShift) - 1, kNoBlock = ~0u;
+inline uint32_t cluster_block(const Warp& w, uint64_t host, uint32_t bytes) {   // the block whose shared memory holds this generic address
+  uint64_t at = host - reinterpret_cast<uint64_t>(w.cluster_shared), block = at / w.cluster_stride, offset = at - block * w.cluster_stride;
+  return block < w.cluster_blocks && offset < w.shared_bytes && bytes <= w.shared_bytes - offset ? static_cast<uint32_t>(block) : kNoBlock;
+}
+inline uint64_t cluster_address(const Warp& w, uint64_t a, uint32_t bytes) {    // host address, 0: none
+  uint64_t block = a >> kClusterShift, offset = a & kClusterOffset;
+  if (block > w.cluster_blocks || offset >= w.shared_bytes || bytes > w.shared_bytes - offset) return 0;
+  return reinterpret_cast<uint64_t>(w.cluster_shared) + offset + (block ? block - 1 : w.cluster_rank) * w.cluster_stride;
 }
 
 // Slow path: every active lane looked up by itself, windows of the generic space included.
@@ -32,13 +45,13 @@ inline bool check_each(Warp& w, const Insn& in, uint32_t mask, uint32_t bytes, c
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(m));
     uint64_t a = p[i];
     if (a >= site.lo && a < site.hi && bytes <= site.hi - a) continue;
-    uint64_t shared = a - reinterpret_cast<uint64_t>(w.shared), local = a - reinterpret_cast<uint64_t>(w.local) - i * w.local_bytes;
+    uint64_t local = a - reinterpret_cast<uint64_t>(w.local) - i * w.local_bytes;
     uint64_t param = a - reinterpret_cast<uint64_t>(w.params);
-    if (shared < w.shared_bytes && bytes <= w.shared_bytes - shared) continue;
+    if (cluster_block(w, a, bytes) != kNoBlock) continue;
     if (local < w.local_bytes && bytes <= w.local_bytes - local) continue;
     if (param < w.param_bytes && bytes <= w.param_bytes - param) continue;
     Site found;
-    if (!w.find(w, a, &found) || bytes > found.hi - a) return fault(w, 700, 1u << i, a, "address outside every allocation"), false;
+    if (!w.find(w, a, &found) || bytes > found.hi - a) return fault(w, 700, 1u << i, a, "address outside every allocation"), w.fault_global = true, false;
     site = found;
   }
   return true;
@@ -76,6 +89,7 @@ template <int Align> inline Shape resolve(Warp& w, const Insn& in, uint32_t base
     for (uint32_t m = mask; m; m &= m - 1)
       if (p[__builtin_ctz(m)] & (align - 1)) {
         fault(w, 716, m & -m, p[__builtin_ctz(m)], "misaligned address");
+        w.fault_global = space != Space::Shared && space != Space::Local;
         break;
       }
     return Shape::Fault;
@@ -85,9 +99,13 @@ template <int Align> inline Shape resolve(Warp& w, const Insn& in, uint32_t base
     if (least < 0 || high >= size || bytes > size - high) {
       for (uint32_t m = mask; m; m &= m - 1) {
         uint64_t a = p[__builtin_ctz(m)];
-        if (a < size && bytes <= size - a) continue;
+        if (space == Space::Shared ? cluster_address(w, a, bytes) != 0 : a < size && bytes <= size - a) continue;
         fault(w, 700, m & -m, a, space == Space::Shared ? "address outside the block's shared memory" : "address outside the thread's local memory");
         return Shape::Fault;
+      }
+      if (space == Space::Shared) {   // somewhere in the cluster
+        for (int i = 0; i < 32; i++) p[i] = cluster_address(w, p[i], bytes);
+        return Shape::Scattered;
       }
     }
     if (space == Space::Shared) {
@@ -118,30 +136,53 @@ inline bool is_global(const Insn& in) { return (in.flags & kAddress64) && kSpace
 inline bool is_shared(const Insn& in) { return !(in.flags & kAddress64) && kSpaceOf(in) == Space::Shared; }
 
 #if defined(__AVX2__)
-// All 32 lanes read 4 bytes of shared memory: eight lanes at a time, which mostly are a row or one word. False: not that simple.
-inline bool load_shared_words(Warp& w, const Insn& in) {
+// Lanes in mask read (or write, from values) 4 bytes of the block's shared memory: eight lanes at a time, which mostly are a row or one
+// word. False, and nothing done: not that simple.
+template <bool Store> inline bool shared_words(Warp& w, const Insn& in, uint32_t values, uint32_t mask) {
+  if (w.shared_bytes < 4) return false;
   const __m256i* a = reinterpret_cast<const __m256i*>(w.regs + in.r[1]);
-  __m256i offset = _mm256_set1_epi32(static_cast<int>(in.imm)), p[4], most, bits;
-  for (int k = 0; k < 4; k++) p[k] = _mm256_add_epi32(_mm256_loadu_si256(a + k), offset);
-  most = _mm256_max_epu32(_mm256_max_epu32(p[0], p[1]), _mm256_max_epu32(p[2], p[3]));
-  bits = _mm256_or_si256(_mm256_or_si256(p[0], p[1]), _mm256_or_si256(p[2], p[3]));
-  if (w.shared_bytes < 4 || !_mm256_testz_si256(bits, _mm256_set1_epi32(3))) return false;
-  __m256i limit = _mm256_set1_epi32(static_cast<int>(w.shared_bytes - 4));
-  if (!_mm256_testc_si256(_mm256_cmpeq_epi32(_mm256_max_epu32(most, limit), limit), _mm256_set1_epi32(-1))) return false;
-  __m256i* d = reinterpret_cast<__m256i*>(w.regs + in.r[0]);
+  const __m256i offset = _mm256_set1_epi32(static_cast<int>(in.imm)), limit = _mm256_set1_epi32(static_cast<int>(w.shared_bytes - 4));
   const __m256i steps = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28), ones = _mm256_set1_epi32(-1);
+  __m256i p[4], on[4], most = _mm256_setzero_si256(), bits = most;
   for (int k = 0; k < 4; k++) {
+    p[k] = _mm256_add_epi32(_mm256_loadu_si256(a + k), offset);
+    if (mask != kAll) {
+      const __m256i lane_bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+      on[k] = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(mask >> (8 * k))), lane_bits), lane_bits);
+      p[k] = _mm256_and_si256(p[k], on[k]);
+    }
+    most = _mm256_max_epu32(most, p[k]);
+    bits = _mm256_or_si256(bits, p[k]);
+  }
+  if (!_mm256_testz_si256(bits, _mm256_set1_epi32(3)) || !_mm256_testc_si256(_mm256_cmpeq_epi32(_mm256_max_epu32(most, limit), limit), ones)) return false;
+  __m256i* v = reinterpret_cast<__m256i*>(w.regs + values);
+  for (int k = 0; k < 4; k++) {
+    uint32_t part = mask >> (8 * k) & 0xff;
+    if (!part) continue;
     uint32_t first = static_cast<uint32_t>(_mm256_cvtsi256_si32(p[k]));
     __m256i same = _mm256_broadcastd_epi32(_mm256_castsi256_si128(p[k]));
-    const void* at = w.shared + first;
-    if (_mm256_testc_si256(_mm256_cmpeq_epi32(p[k], _mm256_add_epi32(same, steps)), ones)) _mm256_storeu_si256(d + k, _mm256_loadu_si256(static_cast<const __m256i*>(at)));
-    else if (_mm256_testc_si256(_mm256_cmpeq_epi32(p[k], same), ones)) _mm256_storeu_si256(d + k, _mm256_set1_epi32(*static_cast<const int*>(at)));
-    else _mm256_storeu_si256(d + k, _mm256_i32gather_epi32(reinterpret_cast<const int*>(w.shared), p[k], 1));
+    uint8_t* at = w.shared + first;
+    bool row = part == 0xff && _mm256_testc_si256(_mm256_cmpeq_epi32(p[k], _mm256_add_epi32(same, steps)), ones);
+    if (Store && row) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm256_loadu_si256(v + k));
+    } else if (Store) {
+      alignas(32) uint32_t to[8], word[8];
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to), p[k]);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(word), _mm256_loadu_si256(v + k));
+      for (; part; part &= part - 1) *reinterpret_cast<u32a*>(w.shared + to[__builtin_ctz(part)]) = word[__builtin_ctz(part)];
+    } else {
+      __m256i got;
+      if (row) got = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+      else if (_mm256_testc_si256(_mm256_cmpeq_epi32(p[k], same), ones)) got = _mm256_set1_epi32(*reinterpret_cast<const int*>(at));
+      else got = _mm256_i32gather_epi32(reinterpret_cast<const int*>(w.shared), p[k], 1);
+      if (mask != kAll) got = _mm256_blendv_epi8(_mm256_loadu_si256(v + k), got, on[k]);
+      _mm256_storeu_si256(v + k, got);
+    }
   }
   return true;
 }
 #else
-inline bool load_shared_words(Warp&, const Insn&) { return false; }
+template <bool Store> inline bool shared_words(Warp&, const Insn&, uint32_t, uint32_t) { return false; }
 #endif
 
 }  // namespace

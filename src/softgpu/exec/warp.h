@@ -17,6 +17,8 @@ struct Warp {
   Site* sites = nullptr;         // of this worker, by Insn::site
   uint8_t* shared = nullptr;
   uint32_t shared_bytes = 0;
+  uint8_t* cluster_shared = nullptr;   // shared memory of all blocks of the cluster, cluster_stride apart
+  uint32_t cluster_stride = 0, cluster_blocks = 0, cluster_rank = 0;
   uint8_t* local = nullptr;      // lane's memory at local + lane * local_bytes
   uint64_t local_bytes = 0;
   const uint8_t* params = nullptr;
@@ -26,6 +28,7 @@ struct Warp {
   int fault = 0;                 // CUresult; the fields below say where
   uint32_t fault_lane = 0;
   uint64_t fault_address = 0;
+  bool fault_global = false;     // the address is one of global memory: report what lies near it
   const char* fault_text = nullptr;
 };
 

@@ -39,6 +39,7 @@ void Decoder::run() {
   line_ = c_.line();
   emit_kind(symbol_.entry ? Kind::Exit : Kind::Ret);
   close_scope();
+  hoist();
   finish();
 }
 
@@ -252,12 +253,12 @@ bool Decoder::special_register(std::string_view n, uint32_t* reg) {
       {"%lanemask_lt", Special::LanemaskLt}, {"%lanemask_ge", Special::LanemaskGe}, {"%lanemask_gt", Special::LanemaskGt},
       {"%envreg1", Special::Envreg1}, {"%envreg2", Special::Envreg2}, {"%dynamic_smem_size", Special::DynamicSharedBytes},
       {"%total_smem_size", Special::TotalSharedBytes}, {"%aggr_smem_size", Special::TotalSharedBytes},
-      // one block is its own cluster
-      {"%clusterid.x", Special::CtaidX}, {"%clusterid.y", Special::CtaidY}, {"%clusterid.z", Special::CtaidZ},
-      {"%nclusterid.x", Special::NctaidX}, {"%nclusterid.y", Special::NctaidY}, {"%nclusterid.z", Special::NctaidZ},
-      {"%cluster_ctaid.x", Special::Zero}, {"%cluster_ctaid.y", Special::Zero}, {"%cluster_ctaid.z", Special::Zero},
-      {"%cluster_nctaid.x", Special::One}, {"%cluster_nctaid.y", Special::One}, {"%cluster_nctaid.z", Special::One},
-      {"%cluster_ctarank", Special::Zero}, {"%cluster_nctarank", Special::One}, {"%tid.w", Special::Zero}, {"%ctaid.w", Special::Zero}};
+      {"%clusterid.x", Special::ClusteridX}, {"%clusterid.y", Special::ClusteridY}, {"%clusterid.z", Special::ClusteridZ},
+      {"%nclusterid.x", Special::NclusteridX}, {"%nclusterid.y", Special::NclusteridY}, {"%nclusterid.z", Special::NclusteridZ},
+      {"%cluster_ctaid.x", Special::ClusterCtaidX}, {"%cluster_ctaid.y", Special::ClusterCtaidY}, {"%cluster_ctaid.z", Special::ClusterCtaidZ},
+      {"%cluster_nctaid.x", Special::ClusterNctaidX}, {"%cluster_nctaid.y", Special::ClusterNctaidY}, {"%cluster_nctaid.z", Special::ClusterNctaidZ},
+      {"%cluster_ctarank", Special::ClusterCtarank}, {"%cluster_nctarank", Special::ClusterNctarank}, {"%is_explicit_cluster", Special::ExplicitCluster},
+      {"%tid.w", Special::Zero}, {"%ctaid.w", Special::Zero}};
   if (n.empty() || n[0] != '%') return false;
   auto it = kSpecials.find(n);
   if (it != kSpecials.end()) return *reg = special(it->second), true;
@@ -330,7 +331,11 @@ Insn& Decoder::emit(const Key& key, std::initializer_list<uint32_t> defs, std::i
   if (!in.fn) unsupported();
   in.sub = key.sub;
   Insn& out = add(in, defs, uses);
-  meta_.back().elementwise = key.op < Op::Ld;
+  Meta& m = meta_.back();
+  m.op = key.op, m.type = key.t;
+  m.elementwise = key.op < Op::Ld;
+  m.pure = m.elementwise && key.op != Op::ReadClock && key.op != Op::AddC && key.op != Op::SubC && key.op != Op::MadLoC && key.op != Op::MadHiC &&
+           !(key.flags & (kReadsCarry | kWritesCarry));
   return out;
 }
 

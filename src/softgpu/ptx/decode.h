@@ -66,7 +66,7 @@ class Decoder {
     std::unordered_map<std::string_view, Prototype> prototypes;
     std::vector<std::pair<uint32_t, std::string_view>> jumps;              // instruction (or kExtraJump + extra index) -> label
   };
-  struct Meta { uint8_t defs = 0, uses = 0; uint32_t extra_defs = 0, extra_uses = 0; bool elementwise = true; };
+  struct Meta { uint8_t defs = 0, uses = 0; uint32_t extra_defs = 0, extra_uses = 0; bool elementwise = true, pure = false; Op op = Op::None; Ty type = Ty::None; };
 
   // statements (decode.cpp)
   void statement();
@@ -120,7 +120,7 @@ class Decoder {
   static void add_warp(std::unordered_map<std::string_view, Handler>& m);
   static void add_matrix(std::unordered_map<std::string_view, Handler>& m);
   void op_alu(); void op_mov(); void op_cvt(); void op_setp(); void op_set(); void op_logic_pred(Op op); void op_slct(); void op_testp();
-  void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma(); void op_wmma();
+  void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_mapa(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma(); void op_wmma();
   void op_bra(); void op_brx(); void op_call(); void op_ret(); void op_exit(); void op_trap(); void op_bar(); void op_pause();
   void op_shfl(); void op_vote(); void op_match(); void op_activemask(); void op_redux(); void op_elect(); void op_mbarrier();
   uint8_t rounding(uint8_t otherwise);
@@ -128,8 +128,8 @@ class Decoder {
   std::vector<uint32_t> fragment(const Operand& o, Ty t, bool result);
   void call_arguments(const Operand& list, const std::vector<ParamDecl>& formal, bool result);
 
-  // register slots (slots.cpp)
-  void finish();
+  void hoist();                                  // hoist.cpp
+  void finish();                                 // register slots (slots.cpp)
 
   DecodeContext& ctx_;
   const Symbol& symbol_;
@@ -137,7 +137,8 @@ class Decoder {
   Cursor c_;
   std::vector<Scope> scopes_;
   std::vector<VirtualRegister> v_;
-  std::vector<Meta> meta_;
+  std::vector<Meta> meta_, prologue_meta_;
+  std::vector<uint32_t> hoisted_;      // registers that the prologue fills
   std::map<std::pair<Width, uint64_t>, uint32_t> constants_;
   uint32_t specials_[static_cast<int>(Special::Count)];
   std::vector<uint32_t> brx_tables_;   // extra index ranges of brx.idx: first, count

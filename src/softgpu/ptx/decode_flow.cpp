@@ -127,7 +127,15 @@ void Decoder::op_pause() {
 }
 
 void Decoder::op_bar() {
-  if (mod("cluster")) unsupported();
+  if (mod("cluster")) {
+    bool arrives = mod("arrive");
+    if (!arrives && !mod("wait")) unsupported();
+    mod_any({"acquire", "release", "relaxed"});
+    mod("aligned");
+    count(0, 0);
+    emit_kind(arrives ? Kind::ClusterArrive : Kind::ClusterWait);
+    return;
+  }
   if (mod("warp")) {
     if (!mod("sync")) unsupported();
     count(1, 1);

@@ -30,7 +30,7 @@ void Decoder::op_ld() {
   if (opcode_ == "ldu") {
   }
   if (mod("global")) space = Space::Global;
-  else if (mod_any({"shared", "shared::cta"})) space = Space::Shared;
+  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) space = Space::Shared;
   else if (mod("local")) space = Space::Local;
   else if (mod("const")) space = Space::Const;
   else if (mod_any({"param", "param::entry", "param::func"})) space = Space::Param, param = true;
@@ -80,7 +80,7 @@ void Decoder::op_st() {
   Space space = Space::Generic;
   bool param = false;
   if (mod("global")) space = Space::Global;
-  else if (mod_any({"shared", "shared::cta"})) space = Space::Shared;
+  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) space = Space::Shared;
   else if (mod("local")) space = Space::Local;
   else if (mod_any({"param", "param::func"})) space = Space::Param, param = true;
   mod_any({"volatile", "weak", "relaxed", "release", "mmio"});
@@ -128,7 +128,7 @@ void Decoder::op_atom() {
   mod_any({"relaxed", "acquire", "release", "acq_rel"});
   mod_any({"cta", "cluster", "gpu", "sys"});
   if (mod("global")) k.space = Space::Global;
-  else if (mod_any({"shared", "shared::cta"})) k.space = Space::Shared;
+  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) k.space = Space::Shared;
   mod("noftz");
   bool hint = mod("L2::cache_hint");
   constexpr const char* kNames[] = {"add", "min", "max", "inc", "dec", "and", "or", "xor", "exch", "cas"};
@@ -161,7 +161,7 @@ void Decoder::op_cvta() {
   k.op = Op::Cvta;
   if (mod("to")) k.sub = 1;
   if (mod("global")) k.space = Space::Global;
-  else if (mod_any({"shared", "shared::cta"})) k.space = Space::Shared;
+  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) k.space = Space::Shared;
   else if (mod("local")) k.space = Space::Local;
   else if (mod("const")) k.space = Space::Const;
   else if (mod_any({"param", "param::entry"})) k.space = Space::Param;
@@ -186,6 +186,19 @@ void Decoder::op_isspacep() {
   count(2, 2);
   uint32_t a = use(ops_[1], Ty::U64);
   emit(k, {def(ops_[0], Ty::Pred)}, {a});
+}
+
+// mapa d, a, rank: the same variable in another block of the cluster. getctarank d, a: which block an address belongs to.
+void Decoder::op_mapa() {
+  Key k;
+  k.op = opcode_ == "mapa" ? Op::Mapa : Op::Getctarank;
+  if (mod("shared::cluster")) k.space = Space::Shared;
+  k.t = type();
+  if (k.t != Ty::U32 && k.t != Ty::U64) unsupported();
+  bool mapa = k.op == Op::Mapa;
+  count(mapa ? 3 : 2, mapa ? 3 : 2);
+  uint32_t a = use(ops_[1], k.t), rank = mapa ? use(ops_[2], Ty::U32) : kNoReg;
+  emit(k, {def(ops_[0], mapa ? k.t : Ty::U32)}, {a, rank});
 }
 
 // Hints and orderings that this execution gives anyway: fences (one is issued for other host threads), prefetches, cache policies.
@@ -274,6 +287,7 @@ void Decoder::add_mem(std::unordered_map<std::string_view, Handler>& m) {
   m["atom"] = m["red"] = &Decoder::op_atom;
   m["cvta"] = &Decoder::op_cvta;
   m["isspacep"] = &Decoder::op_isspacep;
+  m["mapa"] = m["getctarank"] = &Decoder::op_mapa;
   m["cp"] = &Decoder::op_cp;
   for (const char* n : {"fence", "membar", "prefetch", "prefetchu", "createpolicy", "griddepcontrol", "applypriority", "discard"})
     m[n] = &Decoder::op_nothing;

@@ -106,7 +106,7 @@ uint32_t Decoder::constant(Width w, uint64_t bits) {
 uint32_t Decoder::special(Special s) {
   uint32_t& r = specials_[static_cast<int>(s)];
   if (r == kNoReg) {
-    r = fresh(s == Special::FrameBase || s == Special::ParamBase ? Width::W64 : Width::W32);
+    r = fresh(s == Special::FrameBase || s == Special::ParamBase ? Width::W64 : s == Special::ExplicitCluster ? Width::Pred : Width::W32);
     v_.back().fixed = true;
   }
   return r;

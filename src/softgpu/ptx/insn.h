@@ -34,7 +34,7 @@ enum class Op : uint8_t {
   FAdd, FSub, FMul, FFma, FDiv, Rcp, Sqrt, Rsqrt, Sin, Cos, Lg2, Ex2, Tanh, FNeg, FAbs, FMin, FMax, Copysign, Testp,
   Set, Setp, Selp, Slct, PredLogic,
   Extend, Cvt, CvtPack, CvtPackI, Pack, Unpack, ReadClock,
-  Ld, LdParam, St, Atom, Red, Cvta, Isspacep, Prefetch, CpAsync,
+  Ld, LdParam, St, Atom, Red, Cvta, Isspacep, Mapa, Getctarank, Prefetch, CpAsync,
   Shfl, Vote, Match, Activemask, Redux, Elect, Ldmatrix, Stmatrix, Movmatrix, Mma, MbarInit, MbarArrive, MbarTest, MbarOther,
 };
 
@@ -66,7 +66,7 @@ using Fn = void (*)(Warp&, const Insn&, uint32_t mask);
 enum class Kind : uint8_t {
   Plain,      // fn only
   Sync,       // fn after every lane named by r[1] (or the immediate mask) has arrived: shfl, vote, match, redux, bar.warp.sync
-  Bra, Brx, Call, CallIndirect, Ret, Exit, Bar, BarArrive, Trap, Pause, Nop,
+  Bra, Brx, Call, CallIndirect, Ret, Exit, Bar, BarArrive, ClusterArrive, ClusterWait, Trap, Pause, Nop,
 };
 
 constexpr uint32_t kNoReg = ~0u;
@@ -89,11 +89,19 @@ enum InsnFlag : uint8_t { kAddress64 = 1, kImmediateMask = 2, kHasPredicateOut =
 enum class Special : uint8_t {
   TidX, TidY, TidZ, NtidX, NtidY, NtidZ, CtaidX, CtaidY, CtaidZ, NctaidX, NctaidY, NctaidZ, Laneid, Warpid, Nwarpid, Smid, Nsmid, Gridid,
   LanemaskEq, LanemaskLe, LanemaskLt, LanemaskGe, LanemaskGt, Envreg1, Envreg2, DynamicSharedBytes, TotalSharedBytes, Zero, One,
+  ClusteridX, ClusteridY, ClusteridZ, NclusteridX, NclusteridY, NclusteridZ, ClusterCtaidX, ClusterCtaidY, ClusterCtaidZ,
+  ClusterNctaidX, ClusterNctaidY, ClusterNctaidZ, ClusterCtarank, ClusterNctarank,
+  ExplicitCluster,   // a predicate
   DynamicShared,   // offset of the extern .shared arrays
   FrameBase,       // offset of this call's frame in the thread's local memory (64 bits)
   ParamBase,       // address of the kernel's parameters (64 bits)
   Count,
 };
+
+inline bool differs_between_blocks(Special s) {
+  return (s >= Special::CtaidX && s <= Special::CtaidZ) || (s >= Special::ClusteridX && s <= Special::ClusteridZ) ||
+         (s >= Special::ClusterCtaidX && s <= Special::ClusterCtaidZ) || s == Special::ClusterCtarank;
+}
 
 struct SpecialSlot { Special what; uint32_t offset; };
 struct CallArg { uint32_t caller, callee, bytes; };   // offsets in the two frames of local memory
@@ -102,6 +110,7 @@ struct Function {
   std::string name;
   bool entry = false;
   std::vector<Insn> code;
+  std::vector<Insn> prologue;            // of a kernel: run by each warp once, before its first block
   std::vector<uint32_t> extra;
   std::vector<CallArg> args;             // of every call in code, in order; Insn.extra of a call: first, inputs, outputs, function
   std::vector<uint8_t> constants;        // copied to the start of the register file

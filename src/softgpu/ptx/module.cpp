@@ -116,7 +116,10 @@ void parse_function(Cursor& c, Source& src, Symbol s, bool entry) {
         v[i] = c.positive(1u << 30);
         if (!c.take(',')) break;
       }
-      if (d == ".reqnctapercluster" && v[0] * v[1] * v[2] != 1) c.fail("unsupported directive .reqnctapercluster: thread block clusters");
+      if (d == ".reqnctapercluster") {
+        if (v[0] > 16 || v[1] > 16 || v[2] > 16 || v[0] * v[1] * v[2] > 16) c.fail("more than 16 blocks in a cluster");
+        for (int i = 0; i < 3; i++) s.required_cluster[i] = static_cast<uint32_t>(v[i]);
+      }
       if (d == ".maxntid" || d == ".reqntid") s.max_threads = static_cast<uint32_t>(v[0] * v[1] * v[2]);
       if (d == ".reqntid") for (int i = 0; i < 3; i++) s.required_block[i] = static_cast<uint32_t>(v[i]);
     } else if (d == ".minnctapersm" || d == ".maxnreg" || d == ".maxnctapersm") {
@@ -126,7 +129,7 @@ void parse_function(Cursor& c, Source& src, Symbol s, bool entry) {
       c.take(';');
     } else if (d == ".noreturn" || d == ".blocksareclusters") {
     } else if (d == ".explicitcluster") {
-      c.fail("unsupported directive .explicitcluster: thread block clusters");
+      s.explicit_cluster = true;
     } else if (d == ".abi_preserve" || d == ".abi_preserve_control") {
       c.integer();
     } else {

@@ -44,6 +44,8 @@ struct Symbol {
   std::vector<ParamDecl> params, results;
   size_t body = 0;                      // token after '{'; 0: none
   uint32_t required_block[3] = {0, 0, 0}, max_threads = 0;
+  uint32_t required_cluster[3] = {0, 0, 0};
+  bool explicit_cluster = false;        // may only be launched with cluster dimensions
   uint32_t index = 0;                   // in the program's functions
   Symbol* definition = nullptr;         // what an extern declaration or an alias stands for
   std::string_view alias_of;

@@ -138,6 +138,10 @@ void Decoder::finish() {
       f_.specials.push_back({static_cast<Special>(s), top});
       top += 256;
     }
+  for (Width w : {Width::W128, Width::W64, Width::W32, Width::Pred})
+    for (uint32_t r : hoisted_)
+      if (v_[r].width == w) at[r] = top, top += kBytes[static_cast<int>(w)];
+  align(256);
   std::vector<uint32_t> order;
   for (uint32_t r = 0; r < v_.size(); r++) if (!v_[r].fixed && span[r].start != ~0u) order.push_back(r);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return span[a].start < span[b].start; });
@@ -167,13 +171,13 @@ void Decoder::finish() {
   f_.register_bytes = top;
 
   // 6. Offsets into the instructions.
-  for (uint32_t i = 0; i < n; i++) {
-    Insn& in = code[i];
-    const Meta& m = meta_[i];
+  auto place = [&](Insn& in, const Meta& m) {
     if (in.guard != kNoReg) in.guard = at[in.guard];
     for (int k = 0; k < 5; k++) if ((m.uses | m.defs) >> k & 1) in.r[k] = at[in.r[k]];
     for (uint32_t k = 0; k < m.extra_defs + m.extra_uses; k++) f_.extra[in.extra + k] = at[f_.extra[in.extra + k]];
-  }
+  };
+  for (uint32_t i = 0; i < n; i++) place(code[i], meta_[i]);
+  for (size_t i = 0; i < f_.prologue.size(); i++) place(f_.prologue[i], prologue_meta_[i]);
 }
 
 }  // namespace softgpu
