@@ -43,14 +43,14 @@ CUresult add_text(Link& link, std::string text, const char* name) {
   std::unique_ptr<Module> trial;
   std::string ended = text + '\0';
   std::span<const uint8_t> image(reinterpret_cast<const uint8_t*>(ended.data()), ended.size());
-  Outcome outcome = load({&image, 1}, link.context->device->memory, kComputeCapability, &trial);
+  Outcome outcome = load({&image, 1}, link.context->device->memory, link.context->device->profile.chip.capability, &trial);
   if (outcome.result && !outcome.unresolved) return refuse(link, CUresult(outcome.result), name, outcome.text);
   link.texts.push_back(std::move(text));
   return CUDA_SUCCESS;
 }
 
 CUresult add_image(Link& link, std::span<const uint8_t> image, const char* name) {
-  PtxChoice choice = choose_ptx(image, kComputeCapability);
+  PtxChoice choice = choose_ptx(image, link.context->device->profile.chip.capability);
   if (choice.result) return refuse(link, CUresult(choice.result), name, choice.error);
   link.texts.push_back(std::move(choice.text));
   for (auto& text : choice.further) link.texts.push_back(std::move(text));
@@ -128,7 +128,7 @@ CUresult cuLinkComplete(CUlinkState state, void** cubinOut, size_t* sizeOut) {
   std::shared_ptr<Link> link;
   TRY(enter_link(state, &link));
   REQUIRE(cubinOut);
-  link->linked = pack_linked(link->texts, kComputeCapability);
+  link->linked = pack_linked(link->texts, link->context->device->profile.chip.capability);
   std::span<const uint8_t> image = link->linked;
   ModuleRef module;
   if (!link->texts.empty()) TRY(load_module(link->context, {&image, 1}, link->jit, &module));
