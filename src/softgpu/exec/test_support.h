@@ -2,6 +2,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -28,6 +30,8 @@ struct TestGpu {
   Outcome loaded;
   uint32_t dynamic_shared = 0;
   bool cooperative = false;
+  std::array<uint32_t, 3> cluster = {1, 1, 1};
+  uint32_t stack_bytes = 1024, time_limit_ms = 0;
   std::string printed;
 
   explicit TestGpu(const std::string& ptx) {
@@ -72,6 +76,10 @@ struct TestGpu {
     for (unsigned b : block) l.block[d++] = b;
     l.dynamic_shared_bytes = dynamic_shared;
     l.cooperative = cooperative;
+    std::copy(cluster.begin(), cluster.end(), l.cluster);
+    l.explicit_cluster = cluster != std::array<uint32_t, 3>{1, 1, 1};
+    l.stack_bytes = stack_bytes;
+    l.time_limit_ms = time_limit_ms;
     l.params = params.data();
     l.print = [](void* user, const char* text, size_t n) { static_cast<TestGpu*>(user)->printed.append(text, n); };
     l.print_user = this;
