@@ -171,20 +171,27 @@ void launches() {
 
 // A module of about a megabyte: the kernels again and again under other names.
 std::string large_module(int salt) {
-  std::string text = kernels_ptx, out;
-  size_t body = text.find(".visible .entry");
-  out = text.substr(0, body);
-  out += ".global .align 4 .u32 salt_" + std::to_string(salt) + ";\n";
-  for (int copy = 0; out.size() < (1u << 20); copy++) {
-    std::string part = text.substr(body), number = std::to_string(copy);
-    for (const char* name : {"empty", "vector_add", "matmul", "reduce_shared", "reduce_shuffle", "mandelbrot"})
-      for (size_t at = 0; (at = part.find(name, at)) != part.npos; at += strlen(name) + number.size() + 1) {
-        char before = at ? part[at - 1] : ' ', after = part[at + strlen(name)];
-        if (before == ' ' || before == '\n') { if (after == '(' || after == '_') part.insert(at + strlen(name), "_" + number); }
-        else if (before >= '0' && before <= '9') part.insert(at + strlen(name), "_" + number);   // mangled: _ZZ6matmulE2ta
+  const std::string text = kernels_ptx;
+  const size_t body = text.find(".visible .entry");
+  auto part_of_name = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  std::string out = text.substr(0, body) + ".global .align 4 .u32 salt_" + std::to_string(salt) + ";\n";
+  for (int copy = 0; out.size() < (1u << 20); copy++)
+    for (size_t i = body; i < text.size();) {
+      size_t end = i;
+      while (end < text.size() && part_of_name(text[end])) end++;
+      if (end == i) {
+        out += text[i++];
+        continue;
       }
-    out += part;
-  }
+      std::string name = text.substr(i, end - i);
+      out += name;
+      for (const char* kernel : {"empty", "vector_add", "matmul", "reduce_shared", "reduce_shuffle", "mandelbrot"})
+        if (name.find(kernel) != name.npos) {
+          out += "_" + std::to_string(copy);
+          break;
+        }
+      i = end;
+    }
   return out;
 }
 

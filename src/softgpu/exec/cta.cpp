@@ -12,8 +12,8 @@ namespace {
 
 std::unique_ptr<uint8_t[]> aligned_bytes(size_t n) { return std::make_unique<uint8_t[]>(n + 256); }
 // What stands in a function's registers before its first instruction: constants, and a kernel's parameters.
-void fill_constants(const LaunchState&, const Function& f, uint8_t* regs) {
-  if (!f.constants.empty()) std::memcpy(regs, f.constants.data(), f.constants.size());
+void fill_constants(const LaunchState& l, const Function& f, uint8_t* regs) {
+  if (!f.constants.empty()) std::memcpy(regs, l.program->constants(f), f.constants.size());
 }
 
 uint8_t* align(uint8_t* p) { return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(p) + 255) & ~uintptr_t{255}); }

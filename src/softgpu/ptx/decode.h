@@ -93,7 +93,7 @@ class Decoder {
 
   // operands to registers
   uint32_t fresh(Width w, Ty t = Ty::B32);
-  uint32_t constant(Width w, uint64_t bits);
+  uint32_t constant(Width w, uint64_t bits, uint32_t variable = ~0u);
   uint32_t special(Special s);
   uint32_t use(const Operand& o, Ty t);          // a register that holds the operand as a t
   uint32_t def(const Operand& o, Ty t);          // a register for the result; wider destinations are filled after the instruction
@@ -139,7 +139,13 @@ class Decoder {
   std::vector<VirtualRegister> v_;
   std::vector<Meta> meta_, prologue_meta_;
   std::vector<uint32_t> hoisted_;      // registers that the prologue fills
-  std::map<std::pair<Width, uint64_t>, uint32_t> constants_;
+  struct Constant {
+    Width width;
+    uint64_t bits;
+    uint32_t variable;   // ~0: none
+    auto operator<=>(const Constant&) const = default;
+  };
+  std::map<Constant, uint32_t> constants_;
   uint32_t specials_[static_cast<int>(Special::Count)];
   std::vector<uint32_t> brx_tables_;   // extra index ranges of brx.idx: first, count
   // the current instruction

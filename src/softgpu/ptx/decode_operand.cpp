@@ -93,9 +93,10 @@ uint32_t Decoder::fresh(Width w, Ty t) {
   return static_cast<uint32_t>(v_.size() - 1);
 }
 
-uint32_t Decoder::constant(Width w, uint64_t bits) {
+// variable: bits are added to its address.
+uint32_t Decoder::constant(Width w, uint64_t bits, uint32_t variable) {
   if (w == Width::W32) bits &= 0xffffffff;
-  auto [it, fresh_one] = constants_.try_emplace({w, bits}, 0);
+  auto [it, fresh_one] = constants_.try_emplace({w, bits, variable}, 0);
   if (fresh_one) {
     it->second = fresh(w);
     v_.back().fixed = true;
@@ -200,7 +201,7 @@ uint32_t Decoder::symbol_value(std::string_view name, int64_t offset, Ty t) {
   address(o, &space, &base, &imm, &base_wide);
   if (v_[base].fixed)   // a plain number?
     for (auto& [key, reg] : constants_)
-      if (reg == base) return constant(wide ? Width::W64 : Width::W32, key.second + static_cast<uint64_t>(imm));
+      if (reg == base) return constant(wide ? Width::W64 : Width::W32, key.bits + static_cast<uint64_t>(imm), key.variable);
   uint32_t r = base;
   if (base_wide != wide) {
     r = fresh(wide ? Width::W64 : Width::W32);
@@ -262,8 +263,8 @@ void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* o
     else *base = constant(Width::W32, shared_offset(*sym));
     return;
   }
-  if (sym->address == kUnplaced) unresolved("undefined variable " + quoted(o.name));
-  *base = constant(Width::W64, sym->address);
+  if (sym->variable == ~0u) unresolved("undefined variable " + quoted(o.name));
+  *base = constant(Width::W64, 0, sym->variable);
 }
 
 }  // namespace softgpu

@@ -106,14 +106,18 @@ inline bool differs_between_blocks(Special s) {
 struct SpecialSlot { Special what; uint32_t offset; };
 struct CallArg { uint32_t caller, callee, bytes; };   // offsets in the two frames of local memory
 
+struct ConstantAddress { uint32_t offset, bytes, variable; uint64_t addend; };   // 32 lanes of a variable's address from offset on
+
 struct Function {
   std::string name;
   bool entry = false;
+  uint32_t index = 0;                    // in the program
   std::vector<Insn> code;
   std::vector<Insn> prologue;            // of a kernel: run by each warp once, before its first block
   std::vector<uint32_t> extra;
   std::vector<CallArg> args;             // of every call in code, in order; Insn.extra of a call: first, inputs, outputs, function
   std::vector<uint8_t> constants;        // copied to the start of the register file
+  std::vector<ConstantAddress> relocations;   // and what of them is known when variables have their places
   std::vector<SpecialSlot> specials;     // after the constants
   std::vector<uint32_t> callees;
   std::vector<uint32_t> shared_used;     // module .shared symbols named (for the kernel's static size)

@@ -158,7 +158,6 @@ void parse_variables(Cursor& c, Source& src, const Symbol& linkage, Space space)
     s.align = v.align;
     s.unsized = v.unsized;
     s.managed = v.managed;
-    s.address = kUnplaced;
     if (c.take('=')) {
       uint64_t step = static_cast<uint64_t>(bytes_of(v.type)), offset = 0;
       if (s.unsized) {   // x[] = {…}: count first, on a copy

@@ -39,7 +39,7 @@ struct Symbol {
   bool unsized = false;                 // extern .shared x[];
   std::vector<uint8_t> init;
   std::vector<Relocation> relocations;
-  uint64_t address = 0;                 // global, const: device address; shared: offset (kUnplaced until given)
+  uint32_t variable = ~0u;              // global, const: its number in the program, when it is defined
   // function
   std::vector<ParamDecl> params, results;
   size_t body = 0;                      // token after '{'; 0: none
@@ -50,8 +50,6 @@ struct Symbol {
   Symbol* definition = nullptr;         // what an extern declaration or an alias stands for
   std::string_view alias_of;
 };
-
-constexpr uint64_t kUnplaced = ~0ull;
 
 // One PTX text with what its module-level directives declare.
 struct Source {

@@ -123,13 +123,14 @@ void Decoder::finish() {
   auto align = [&](uint32_t to) { top = (top + to - 1) / to * to; };
   for (int pass = 3; pass >= 0; pass--)
     for (auto& [key, reg] : constants_) {
-      if (static_cast<int>(key.first) != pass) continue;
+      if (static_cast<int>(key.width) != pass) continue;
       at[reg] = top;
       top += kBytes[pass];
       f_.constants.resize(top);
-      for (int lane = 0; lane < 32 && pass == 1; lane++) std::memcpy(&f_.constants[at[reg] + 4 * lane], &key.second, 4);
-      for (int lane = 0; lane < 32 && pass == 2; lane++) std::memcpy(&f_.constants[at[reg] + 8 * lane], &key.second, 8);
-      if (pass == 0) std::memcpy(&f_.constants[at[reg]], &key.second, 4);
+      for (int lane = 0; lane < 32 && pass == 1; lane++) std::memcpy(&f_.constants[at[reg] + 4 * lane], &key.bits, 4);
+      for (int lane = 0; lane < 32 && pass == 2; lane++) std::memcpy(&f_.constants[at[reg] + 8 * lane], &key.bits, 8);
+      if (key.variable != ~0u) f_.relocations.push_back({at[reg], kBytes[pass] / 32, key.variable, key.bits});
+      if (pass == 0) std::memcpy(&f_.constants[at[reg]], &key.bits, 4);
     }
   align(256);
   for (int s = 0; s < static_cast<int>(Special::Count); s++)
