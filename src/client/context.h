@@ -35,9 +35,7 @@ unsigned long long context_number(CUcontext handle);
 // The stand-in for CU_STREAM_PER_THREAD: one stream per thread and context, made when first needed. 0 on failure.
 uint64_t per_thread_stream();
 
-// Called for each of the module's kernels; returns their number (src/client/module.cpp).
+// Called for each of the module's kernels; returns their number (module.cpp).
 size_t for_each_function(CUmodule module, void (*each)(void* user, CUfunction function), void* user);
-// Destructors of what libraries keep per context (src/client/context_storage.cpp); before the context goes.
-void context_storage_destroy(CUcontext context);
 
 }  // namespace client

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "runtime_tables/context_storage.h"
 #include "softgpu/api/graph.h"
 #include "softgpu/api/memory.h"
 #include "softgpu/api/module.h"
@@ -218,6 +219,7 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
   REQUIRE(ctx);
   ContextRef context = contexts().find(ctx);
   if (!context || context->primary) return CUDA_ERROR_INVALID_CONTEXT;
+  runtime_tables::context_storage_destroy(ctx);   // while the context still answers
   if (!contexts().take(ctx)) return CUDA_ERROR_INVALID_CONTEXT;
   context->stop();
   if (!context_stack().empty() && context_stack().back() == context) context_stack().pop_back();

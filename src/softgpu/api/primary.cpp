@@ -1,4 +1,5 @@
 // Primary contexts: one per device, made when it is first retained; the handle outlives release and reset. Any thread may call.
+#include "runtime_tables/context_storage.h"
 #include "softgpu/api/context.h"
 
 namespace softgpu::api {
@@ -10,6 +11,13 @@ ContextRef primary_context(Device& device) {
     contexts().add(device.primary);
   }
   return device.primary;
+}
+
+// Under primary_mutex.
+static void end_primary(Context& context) {
+  if (!context.alive) return;
+  runtime_tables::context_storage_destroy(context.handle);   // while the context still answers
+  context.stop();
 }
 
 }  // namespace softgpu::api
@@ -40,7 +48,7 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   std::lock_guard lock(device->primary_mutex);
   if (device->primary_retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  if (--device->primary_retained == 0 && device->primary->alive) device->primary->stop();
+  if (--device->primary_retained == 0) end_primary(*device->primary);
   return CUDA_SUCCESS;
 }
 
@@ -49,7 +57,7 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
   Device* device = device_of(dev);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   std::lock_guard lock(device->primary_mutex);
-  if (device->primary && device->primary->alive) device->primary->stop();
+  if (device->primary) end_primary(*device->primary);
   // Retains stay counted: measured on driver 580, a release after a reset answers SUCCESS.
   device->primary_flags = 0;
   return CUDA_SUCCESS;

@@ -1,4 +1,4 @@
-// cuGetProcAddress by the table that is generated from the API description, and cuGetExportTable, which has nothing to give here.
+// cuGetProcAddress by the table that is generated from the API description.
 // Any thread may call, before cuInit too.
 #include <cstring>
 
@@ -43,13 +43,6 @@ CUresult cuGetProcAddress_v2(const char* symbol, void** pfn, int cudaVersion, cu
 
 CUresult cuGetProcAddress(const char* symbol, void** pfn, int cudaVersion, cuuint64_t flags) {
   return cuGetProcAddress_v2(symbol, pfn, cudaVersion, flags, nullptr);
-}
-
-// The driver's private tables serve NVIDIA's own libraries; the client answers them, so no program reaches this one for them.
-CUresult cuGetExportTable(const void** ppExportTable, const CUuuid* pExportTableId) {
-  REQUIRE(ppExportTable && pExportTableId);
-  *ppExportTable = nullptr;
-  return CUDA_ERROR_INVALID_VALUE;
 }
 
 }  // extern "C"

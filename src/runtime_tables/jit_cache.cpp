@@ -1,5 +1,5 @@
 // Results are kept under a 128-bit hash of what they were made from, so that the code itself (up to megabytes) need not be.
-#include "client/jit_cache.h"
+#include "runtime_tables/jit_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-namespace client {
+namespace runtime_tables {
 namespace {
 
 constexpr size_t kMostBytes = 128 << 20;  // of results; beyond that the cache starts afresh
@@ -119,4 +119,4 @@ CUresult jit_cache_free(void* data) {
   return CUDA_SUCCESS;
 }
 
-}  // namespace client
+}  // namespace runtime_tables

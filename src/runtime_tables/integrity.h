@@ -5,7 +5,7 @@
 
 #include "abi/cuda_abi.h"
 
-namespace client {
+namespace runtime_tables {
 
 struct IntegrityDevice {
   uint8_t uuid[16];
@@ -30,4 +30,4 @@ void integrity_digest(const IntegrityInputs& inputs, uint8_t out[16]);
 // Slot 1: gathers the inputs of this process and this thread. out is little-endian digest bytes as two words.
 CUresult integrity_check(uint32_t version, uint64_t unix_seconds, uint64_t out[2]);
 
-}  // namespace client
+}  // namespace runtime_tables

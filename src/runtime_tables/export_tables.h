@@ -2,7 +2,7 @@
 // name. All of it is answered in this process. The tables are made once and never change; any thread may call.
 #pragma once
 
-namespace client {
+namespace runtime_tables {
 
 enum class Table {
   kCudartInterface,
@@ -22,4 +22,4 @@ inline constexpr int kTables = 11;
 // The address that cuGetExportTable gives for that table.
 const void* export_table(Table table);
 
-}  // namespace client
+}  // namespace runtime_tables

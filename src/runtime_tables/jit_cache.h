@@ -6,7 +6,7 @@
 
 #include "abi/cuda_abi.h"
 
-namespace client {
+namespace runtime_tables {
 
 // kind: 1 cubin, 2 PTX. compiler: two strings, one behind the other's NUL: "HOST64" and the compiler's build date.
 CUresult jit_cache_open(void** query, uint32_t kind, const void* code, uint32_t bytes, const char* options, const char* compiler);
@@ -16,4 +16,4 @@ CUresult jit_cache_lookup(void* query, uint64_t zero, void** data,
 CUresult jit_cache_store(void* query, uint64_t zero, const void* data, uint32_t bytes);
 CUresult jit_cache_free(void* data);
 
-}  // namespace client
+}  // namespace runtime_tables

@@ -1,20 +1,21 @@
 // What CUDA runtimes keep per context: found again, kept apart, destroyed with the context.
-#include "client/context_storage.h"
+#include "runtime_tables/context_storage.h"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
-#include "client/context.h"
+#include "runtime_tables/host.h"
 
 static thread_local CUcontext t_current = nullptr;
-namespace client {
+namespace runtime_tables {
 CUcontext current_context() { return t_current; }
-}  // namespace client
+}  // namespace runtime_tables
 
 namespace {
-using namespace client;
+using namespace runtime_tables;
 
 CUcontext context(uintptr_t n) { return reinterpret_cast<CUcontext>(n << 4 | 1ull << 46); }
 void* pointer(uintptr_t n) { return reinterpret_cast<void*>(n); }

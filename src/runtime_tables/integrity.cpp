@@ -2,7 +2,7 @@
 // Where the facts come from: ZLUDA's public description (dark_api) gives key, inputs, order and the two constants; it spells the
 // computation out byte by byte, and what it spells out is these two standards, padding and checksum included. Checked against a
 // real driver's answers.
-#include "client/integrity.h"
+#include "runtime_tables/integrity.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 
 #include <vector>
 
-#include "client/context.h"
-#include "client/export_tables.h"
+#include "runtime_tables/host.h"
+#include "runtime_tables/export_tables.h"
 
-namespace client {
+namespace runtime_tables {
 namespace {
 
 constexpr int kBlock = 16;  // MD2's block and digest have the same size
@@ -119,4 +119,4 @@ CUresult integrity_check(uint32_t version, uint64_t unix_seconds, uint64_t out[2
   return CUDA_SUCCESS;
 }
 
-}  // namespace client
+}  // namespace runtime_tables

@@ -3,7 +3,7 @@
 #pragma once
 #include "abi/cuda_abi.h"
 
-namespace client {
+namespace runtime_tables {
 
 using StorageDestructor = void (*)(CUcontext context, void* key, void* value);
 
@@ -12,6 +12,7 @@ CUresult context_storage_put(CUcontext context, void* key, void* value, StorageD
 CUresult context_storage_delete(CUcontext context, void* key);
 CUresult context_storage_get(void** value, CUcontext context, void* key);  // CUDA_ERROR_INVALID_HANDLE: nothing under that key
 
-// context_storage_destroy, which runs the destructors of a context that ends, is declared in client/context.h.
+// Runs the destructors of what is kept for a context; its owner calls this before the context ends, and they may still use it.
+void context_storage_destroy(CUcontext context);
 
-}  // namespace client
+}  // namespace runtime_tables

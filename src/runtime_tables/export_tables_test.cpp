@@ -1,5 +1,5 @@
 // The tables as a caller sees them: found by UUID, sized, every word callable, the answered slots with their meanings.
-#include "client/export_tables.h"
+#include "runtime_tables/export_tables.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "client/context.h"
+#include "runtime_tables/host.h"
 
 static thread_local CUcontext t_current = nullptr;
 static unsigned long long g_number = 1;
-namespace client {
+namespace runtime_tables {
 CUcontext current_context() { return t_current; }
 CUcontext primary_context_handle(CUdevice device) {
   return device == 0 ? reinterpret_cast<CUcontext>(0x400000000010ull) : nullptr;
@@ -27,7 +27,7 @@ size_t for_each_function(CUmodule, void (*each)(void*, CUfunction), void* user) 
   for (uint64_t i = 1; i <= 3; i++) each(user, reinterpret_cast<CUfunction>(i * 16));
   return 3;
 }
-}  // namespace client
+}  // namespace runtime_tables
 extern "C" CUresult cuDriverGetVersion(int* version) { return *version = 13000, CUDA_SUCCESS; }
 
 namespace {
@@ -98,7 +98,7 @@ TEST(ExportTables, UnansweredSlotsSaySo) {
 TEST(ExportTables, PrimaryContext) {
   CUcontext context = nullptr;
   EXPECT_EQ(low(table(kCudart).call(2, &context, 0)), 0u);
-  EXPECT_EQ(context, client::primary_context_handle(0));
+  EXPECT_EQ(context, runtime_tables::primary_context_handle(0));
   EXPECT_EQ(low(table(kCudart).call(2, &context, 1)), uint32_t(CUDA_ERROR_INVALID_DEVICE));
 }
 
@@ -114,7 +114,7 @@ TEST(ExportTables, CallbackFlagsAreZero) {
 
 TEST(ExportTables, CurrentContextAndChecks) {
   CUcontext context = nullptr;
-  t_current = client::primary_context_handle(0);
+  t_current = runtime_tables::primary_context_handle(0);
   EXPECT_EQ(low(table(kTls).call(2, &context)), 0u);
   EXPECT_EQ(context, t_current);
   uint32_t trouble = 7;
@@ -136,7 +136,7 @@ TEST(ExportTables, NumbersOfContextsAndStreams) {
   Words t = table(kContext);
   uint64_t number = 0;
   EXPECT_EQ(low(t.call(4, nullptr, &number)), uint32_t(CUDA_ERROR_INVALID_CONTEXT));
-  t_current = client::primary_context_handle(0);
+  t_current = runtime_tables::primary_context_handle(0);
   EXPECT_EQ(low(t.call(4, t_current, &number)), 0u);
   EXPECT_EQ(number, 1u);
   auto stream_number = [&](uint64_t stream) {

@@ -1,14 +1,15 @@
 // A hash table of chains whose nodes are never unlinked or freed: a node belongs to one (context, key) for ever and is merely
 // live or not. There is one per context and library that uses the CUDA runtime, so what stays behind is a few dozen bytes per
 // context.
-#include "client/context_storage.h"
+#include "runtime_tables/context_storage.h"
 
+#include <atomic>
 #include <mutex>
 #include <vector>
 
-#include "client/context.h"
+#include "runtime_tables/host.h"
 
-namespace client {
+namespace runtime_tables {
 namespace {
 
 struct Node {
@@ -87,4 +88,4 @@ void context_storage_destroy(CUcontext context) {
     if (e.destructor) e.destructor(context, e.key, e.value);
 }
 
-}  // namespace client
+}  // namespace runtime_tables

@@ -3,7 +3,7 @@
 // says that it cannot start and the program runs on, which is better than a table whose functions all fail.
 //   To add a slot: write the function here, and put it into its table in fill_tables(); its signature is whatever the caller was
 //   seen to pass.
-#include "client/export_tables.h"
+#include "runtime_tables/export_tables.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,12 +15,12 @@
 
 #include "abi/cuda_abi.h"
 #include "base/log.h"
-#include "client/context.h"
-#include "client/context_storage.h"
-#include "client/integrity.h"
-#include "client/jit_cache.h"
+#include "runtime_tables/host.h"
+#include "runtime_tables/context_storage.h"
+#include "runtime_tables/integrity.h"
+#include "runtime_tables/jit_cache.h"
 
-namespace client {
+namespace runtime_tables {
 namespace {
 
 // Sizes as driver 580 has them; tables only grow with newer drivers.
@@ -184,11 +184,11 @@ const void* export_table(Table table) {
   return g_words[int(table)];
 }
 
-}  // namespace client
+}  // namespace runtime_tables
 
 extern "C" __attribute__((visibility("default"))) CUresult cuGetExportTable(const void** ppExportTable,
                                                                             const CUuuid* pExportTableId) {
-  using namespace client;
+  using namespace runtime_tables;
   if (!ppExportTable || !pExportTableId) return CUDA_ERROR_INVALID_VALUE;
   for (int i = 0; i < kTables; i++)
     if (memcmp(kShapes[i].uuid, pExportTableId, sizeof kShapes[i].uuid) == 0) {

@@ -1,5 +1,5 @@
 // The compile cache in the order in which NVRTC calls it: open, look up, store, close; and nothing found under another question.
-#include "client/jit_cache.h"
+#include "runtime_tables/jit_cache.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 
 namespace {
-using namespace client;
+using namespace runtime_tables;
 
 constexpr char kCompiler[] = "HOST64\0Aug 20 202514:13:52";
 
