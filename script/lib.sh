@@ -67,6 +67,19 @@ cuda_compiler() {
   NVCC=$(toolchain_root)/bin/nvcc
 }
 
+# numba-cuda and what it needs, in build/numba (250 MB to download). Not nvJitLink: without it numba links with the driver's linker, which
+# keeps PTX where the software GPU can run it.
+NUMBA="numba-cuda==0.30.4 numba==0.68.1 llvmlite==0.50.0 numpy==2.4.6 cuda-bindings==13.5.0 cuda-core==1.2.2 cuda-pathfinder==1.9.0
+       packaging==26.3 nvidia-nvvm==13.0.88 nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96"
+install_numba() {
+  [ "$(cat "$BUILD/numba/complete" 2>/dev/null)" = "$NUMBA" ] && return
+  rm -rf "$BUILD/numba"
+  python3 -m venv "$BUILD/numba" || return
+  # shellcheck disable=SC2086
+  "$BUILD/numba/bin/pip" install -q --disable-pip-version-check --no-deps $NUMBA || return
+  printf '%s' "$NUMBA" >"$BUILD/numba/complete"
+}
+
 # compile_cuda SOURCE BINARY [FLAGS...]: again only when the source or a header beside it is newer.
 compile_cuda() {
   local source=$1 binary=$2

@@ -8,6 +8,7 @@
 #include "client/context.h"
 #include "client/devices.h"
 #include "client/image.h"
+#include "client/jit_options.h"
 #include "client/memory_map.h"
 #include "client/remote.h"
 #include "wire/cuda_function.h"
@@ -31,44 +32,6 @@ Kernel* kernel_by_name(Module* m, const char* name) {
     if (k->name == name) return k;
   return nullptr;
 }
-
-// The log buffers stay here; the other options travel as numbers.
-struct JitOptions {
-  std::vector<unsigned> options;
-  std::vector<unsigned long long> values;
-  char *info = nullptr, *error = nullptr;
-  size_t info_size = 0, error_size = 0;
-  void **info_slot = nullptr, **error_slot = nullptr;
-
-  JitOptions(unsigned n, CUjit_option* option, void** value) {
-    for (unsigned i = 0; i < n && option && value; i++) {
-      switch (option[i]) {
-        case CU_JIT_INFO_LOG_BUFFER: info = static_cast<char*>(value[i]); break;
-        case CU_JIT_ERROR_LOG_BUFFER: error = static_cast<char*>(value[i]); break;
-        case CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES: info_size = uint32_t(uint64_t(value[i])); info_slot = &value[i]; break;
-        case CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES: error_size = uint32_t(uint64_t(value[i])); error_slot = &value[i]; break;
-        case CU_JIT_WALL_TIME: break;                                                       // written by the driver: not known here
-        case CU_JIT_GLOBAL_SYMBOL_NAMES: case CU_JIT_GLOBAL_SYMBOL_ADDRESSES: break;         // pointers into this process
-        default: options.push_back(unsigned(option[i])); values.push_back(uint64_t(value[i])); continue;
-      }
-    }
-    if (info || error) {   // ask for the text
-      options.push_back(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES); values.push_back(info_size);
-      options.push_back(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES); values.push_back(error_size);
-    }
-  }
-  static void give(wire::Reader& r, char* to, size_t room, void** slot) {
-    size_t n;
-    const char* text = r.get_array<char>(&n);
-    size_t length = n ? strnlen(text, n) : 0;
-    if (to && room) {
-      if (length >= room) length = room - 1;
-      if (length) memcpy(to, text, length);
-      to[length] = 0;
-    }
-    if (slot) *slot = reinterpret_cast<void*>(uintptr_t(length));
-  }
-};
 
 // What the worker tells of a module's kernels: new ones, or the layouts of those that it listed before.
 static void read_listing(wire::Reader& r, Module* m, bool keep) {
@@ -160,10 +123,7 @@ static CUresult load_with(const void* image, bool library, JitOptions& jit, uint
   }
   wire::Reader r = reply.reader();
   read_listing(r, m, rc == CUDA_SUCCESS);
-  if (jit.info || jit.error) {
-    JitOptions::give(r, jit.info, jit.info_size, jit.info_slot);
-    JitOptions::give(r, jit.error, jit.error_size, jit.error_slot);
-  }
+  jit.give_logs(r);
   if (rc) {
     teleport::forget_handle(m->handle);
     return rc;
@@ -173,7 +133,7 @@ static CUresult load_with(const void* image, bool library, JitOptions& jit, uint
 }
 
 // The whole file, NUL-terminated in case it is PTX. Null: cannot be read.
-void* read_image_file(const char* path) {
+void* read_image_file(const char* path, size_t* size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return nullptr;
   std::vector<char> bytes;
@@ -181,6 +141,7 @@ void* read_image_file(const char* path) {
   ssize_t n;
   while ((n = read(fd, block, sizeof block)) > 0) bytes.insert(bytes.end(), block, block + n);
   close(fd);
+  if (size) *size = bytes.size();
   bytes.resize(bytes.size() + 64);   // room that a header may be read from however short the file is
   void* p = malloc(bytes.size());
   memcpy(p, bytes.data(), bytes.size());

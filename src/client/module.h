@@ -41,7 +41,7 @@ extern teleport::Lock g_modules_lock;        // Kernel::functions, Module::modul
 Module* find_module(uint64_t handle, unsigned kind);          // null: none such, or unloaded
 Kernel* kernel_by_name(Module* module, const char* name);     // null: none
 CUresult load_library(CUlibrary* library, const void* image, unsigned numOptions, CUjit_option* options, void** values);
-void* read_image_file(const char* path);     // malloc'ed, NUL-terminated; null: cannot be read
+void* read_image_file(const char* path, size_t* bytes = nullptr);   // malloc'ed, NUL-terminated; null: cannot be read
 void forget_kernels(Module* module);         // at its unloading
 // What a GetGlobal call found, into the memory map and to where the program wants it.
 CUresult remember_global(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size);

@@ -32,6 +32,7 @@ class Staging;
 class StdoutCapture;
 class Memory;
 class Modules;
+class Links;
 class Callbacks;
 
 // One call as it came. Valid on the thread that runs its handler.
@@ -143,6 +144,7 @@ class Session {
   Staging& staging() { return *staging_; }
   Memory& memory() { return *memory_; }
   Modules& modules() { return *modules_; }
+  Links& links() { return *links_; }
   Callbacks& callbacks() { return *callbacks_; }
 
   // By device: primary contexts that the client retains. Leader only.
@@ -196,6 +198,7 @@ class Session {
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Memory> memory_;
   std::unique_ptr<Modules> modules_;
+  std::unique_ptr<Links> links_;
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<StdoutCapture> capture_;
 };

@@ -15,7 +15,7 @@ struct Link {
   ContextRef context;
   JitOptions jit;                      // its log buffers stay valid as long as the state, says the manual
   std::vector<std::string> texts;
-  std::vector<uint8_t> linked;         // what cuLinkComplete gave out
+  std::vector<uint8_t> linked;         // what cuLinkComplete gave out; then nothing more may be added
 };
 
 namespace {
@@ -106,7 +106,7 @@ CUresult cuLinkAddData_v2(CUlinkState state, CUjitInputType type, void* data, si
                           CUjit_option* options, void** optionValues) {
   std::shared_ptr<Link> link;
   TRY(enter_link(state, &link));
-  REQUIRE(data && size);
+  REQUIRE(data && size && link->linked.empty());
   JitOptions unused;
   TRY(unused.read(numOptions, options, optionValues));
   return add(*link, type, {static_cast<const uint8_t*>(data), size}, name);
@@ -128,11 +128,14 @@ CUresult cuLinkComplete(CUlinkState state, void** cubinOut, size_t* sizeOut) {
   std::shared_ptr<Link> link;
   TRY(enter_link(state, &link));
   REQUIRE(cubinOut);
+  if (!link->linked.empty()) return CUDA_ERROR_INVALID_HANDLE;   // measured on driver 580, as is UNKNOWN below
   link->linked = pack_linked(link->texts, link->context->device->profile.chip.capability);
   std::span<const uint8_t> image = link->linked;
-  ModuleRef module;
-  if (!link->texts.empty()) TRY(load_module(link->context, {&image, 1}, link->jit, &module));
-  if (module) modules().take(module->handle);
+  std::unique_ptr<Module> trial;
+  Outcome outcome;
+  if (!link->texts.empty()) outcome = load({&image, 1}, link->context->device->memory, link->context->device->profile.chip.capability, &trial);
+  link->jit.report(outcome, 0);
+  if (outcome.result) return outcome.unresolved ? CUDA_ERROR_UNKNOWN : CUresult(outcome.result);
   *cubinOut = link->linked.data();
   if (sizeOut) *sizeOut = link->linked.size();
   return CUDA_SUCCESS;
