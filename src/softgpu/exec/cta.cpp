@@ -1,6 +1,7 @@
 // Set-up of a block, its special registers, calls, exits and barriers. One thread at a time (see cta.h).
 #include "softgpu/exec/cta.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstring>
@@ -84,6 +85,7 @@ void Cta::start(const uint32_t id[3], uint32_t rank) {
     w.depth = 1;
     w.cluster_arrived = 0;
     w.carry = 0;
+    std::memset(w.stack, 0, sizeof w.stack);
     w.fault = 0;
     w.force = false;
     w.prefer = kNoLimit;
@@ -167,7 +169,9 @@ void Cta::activate(WarpState& w) {
 bool Cta::call(WarpState& w, const Insn& in, const Function& f, uint32_t mask) {
   const Frame& caller = *w.frames[w.depth - 1];
   uint64_t base = (caller.base + caller.function->frame_bytes + 15) / 16 * 16;
-  if (base + f.frame_bytes > w.local_bytes || w.depth >= kMostFrames) {
+  uint64_t taken = 0;   // by alloca, at the other end
+  for (uint32_t m = mask; m; m &= m - 1) taken = std::max(taken, w.stack[std::countr_zero(m)]);
+  if (base + f.frame_bytes + taken > w.local_bytes || w.depth >= kMostFrames) {
     w.fault = 719;
     w.fault_lane = static_cast<uint32_t>(std::countr_zero(mask));
     w.fault_address = 0;

@@ -25,6 +25,8 @@ Fn select_atomic(const Key& k);
 Fn select_warp(const Key& k);
 Fn select_matrix(const Key& k);
 Fn select_mbarrier(const Key& k);
+Fn select_video(const Key& k);
+Fn select_narrow(const Key& k);   // by select_convert
 
 namespace {
 

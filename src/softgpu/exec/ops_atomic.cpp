@@ -25,15 +25,30 @@ template <class T, int A> inline T combine(T old, T v, T with) {
 // How a memory word of type W is combined.
 template <class W, class T, int A> struct IntegerOp { static W f(W old, W v, W with) { return static_cast<W>(combine<T, A>(static_cast<T>(old), static_cast<T>(v), static_cast<T>(with))); } };
 template <> struct IntegerOp<uint32_t, int32_t, kAdd> { static uint32_t f(uint32_t old, uint32_t v, uint32_t) { return old + v; } };
+inline float flush(float v) { return (bits_of(v) & 0x7f800000) == 0 ? float_of(bits_of(v) & 0x80000000) : v; }
 struct AddF32 {
-  static uint32_t f(uint32_t old, uint32_t v, uint32_t) {   // atomics on f32 in global memory flush nothing here
+  static uint32_t f(uint32_t old, uint32_t v, uint32_t) {
     float r = float_of(old) + float_of(v);
+    return r != r ? 0x7fffffff : bits_of(r);
+  }
+};
+struct AddF32Ftz {   // in global memory subnormals count as zero
+  static uint32_t f(uint32_t old, uint32_t v, uint32_t) {
+    float r = flush(flush(float_of(old)) + flush(float_of(v)));
     return r != r ? 0x7fffffff : bits_of(r);
   }
 };
 struct AddF64 { static uint64_t f(uint64_t old, uint64_t v, uint64_t) { return bits_of(double_of(old) + double_of(v)); } };
 struct AddF16 { static uint16_t f(uint16_t old, uint16_t v, uint16_t) { return float_to_half(half_to_float(old) + half_to_float(v)); } };
 struct AddBF16 { static uint16_t f(uint16_t old, uint16_t v, uint16_t) { return float_to_brain(brain_to_float(old) + brain_to_float(v)); } };
+template <bool Brain, bool Max> struct PickHalf {   // -0 is less than +0; a NaN gives the other operand
+  static uint16_t f(uint16_t a, uint16_t b, uint16_t) {
+    float x = Brain ? brain_to_float(a) : half_to_float(a), y = Brain ? brain_to_float(b) : half_to_float(b);
+    if (x != x || y != y) return x == x ? a : y == y ? b : 0x7fff;
+    bool first = Max ? (x > y || (x == y && !(a >> 15))) : (x < y || (x == y && a >> 15));
+    return first ? a : b;
+  }
+};
 template <class H> struct PairOf {
   static uint32_t f(uint32_t old, uint32_t v, uint32_t) {
     return static_cast<uint32_t>(H::f(static_cast<uint16_t>(old >> 16), static_cast<uint16_t>(v >> 16), 0)) << 16 |
@@ -44,6 +59,12 @@ template <class H> struct PairOf {
 // Lanes in order; the value before goes to r[0] when there is one (atom).
 template <class W, class F, bool Cas> void atomic(Warp& w, const Insn& in, uint32_t mask) {
   uint64_t p[32];
+  if (in.extra && in.extra != sizeof(W)) {   // the first element of a vector: aligned as a whole
+    for (uint32_t m = mask; m; m &= m - 1) {
+      uint64_t a = (in.flags & kAddress64 ? reg<uint64_t>(w, in.r[1])[__builtin_ctz(m)] : reg<uint32_t>(w, in.r[1])[__builtin_ctz(m)]) + static_cast<uint64_t>(in.imm);
+      if (a & (in.extra - 1)) return fault(w, 716, m & -m, a, "misaligned address");
+    }
+  }
   if (resolve<sizeof(W)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(W), p) == Shape::Fault) return;
   alignas(64) Box<W> v[32], with[32], old[32];
   const auto* b = reg<W>(w, in.r[2]);
@@ -71,6 +92,40 @@ template <class W, class F, bool Cas> void atomic(Warp& w, const Insn& in, uint3
   if (in.r[0] != kNoReg) blend<Box<W>>(reg<W>(w, in.r[0]), old, mask);
 }
 
+// add.f32: which rule holds depends on where the word lies.
+void add_f32(Warp& w, const Insn& in, uint32_t mask) {
+  if (kSpaceOf(in) == Space::Shared) return atomic<uint32_t, AddF32, false>(w, in, mask);
+  uint32_t inside = 0;   // generic addresses of shared memory
+  if (in.flags & kAddress64)
+    for (uint32_t m = mask; m; m &= m - 1) {
+      uint64_t a = reg<uint64_t>(w, in.r[1])[__builtin_ctz(m)] + static_cast<uint64_t>(in.imm) - reinterpret_cast<uint64_t>(w.shared);
+      if (a < w.shared_bytes) inside |= m & -m;
+    }
+  if (mask & ~inside) atomic<uint32_t, AddF32Ftz, false>(w, in, mask & ~inside);
+  if (inside && !w.fault) atomic<uint32_t, AddF32, false>(w, in, inside);
+}
+
+// 128 bits: exch and cas only, the two halves in arrays of their own.
+template <bool Cas> void atomic128(Warp& w, const Insn& in, uint32_t mask) {
+  uint64_t p[32];
+  if (resolve<16>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 16, p) == Shape::Fault) return;
+  auto value = [&](uint32_t r, int i) { return static_cast<unsigned __int128>(reg<uint64_t>(w, r + 256)[i]) << 64 | reg<uint64_t>(w, r)[i]; };
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    auto* at = reinterpret_cast<unsigned __int128*>(p[i]);
+    unsigned __int128 x = value(in.r[2], i), before;
+    if (Cas) {
+      before = __sync_val_compare_and_swap(at, x, value(in.r[3], i));
+    } else {
+      do before = __sync_val_compare_and_swap(at, x, x);   // reads it
+      while (__sync_val_compare_and_swap(at, before, x) != before);
+    }
+    if (in.r[0] == kNoReg) continue;
+    reg<uint64_t>(w, in.r[0])[i] = static_cast<uint64_t>(before);
+    reg<uint64_t>(w, in.r[0] + 256)[i] = static_cast<uint64_t>(before >> 64);
+  }
+}
+
 template <class W, class T, int A> Fn fn() { return atomic<W, IntegerOp<W, T, A>, A == kCas>; }
 template <class W, class S> Fn integer(const Key& k) {
   bool s = is_signed(k.t);
@@ -89,6 +144,14 @@ template <class W, class S> Fn integer(const Key& k) {
   }
 }
 
+template <class Add, bool Brain> Fn pick16(int sub) {
+  return sub == kAdd ? atomic<uint16_t, Add, false> : sub == kMin ? atomic<uint16_t, PickHalf<Brain, false>, false> : sub == kMax ? atomic<uint16_t, PickHalf<Brain, true>, false> : nullptr;
+}
+template <class Add, bool Brain> Fn pick32(int sub) {
+  return sub == kAdd ? atomic<uint32_t, PairOf<Add>, false> : sub == kMin ? atomic<uint32_t, PairOf<PickHalf<Brain, false>>, false>
+         : sub == kMax ? atomic<uint32_t, PairOf<PickHalf<Brain, true>>, false> : nullptr;
+}
+
 }  // namespace
 
 Fn select_atomic(const Key& k) {
@@ -96,12 +159,13 @@ Fn select_atomic(const Key& k) {
     case Ty::B32: case Ty::U32: case Ty::S32: return integer<uint32_t, int32_t>(k);
     case Ty::B64: case Ty::U64: case Ty::S64: return integer<uint64_t, int64_t>(k);
     case Ty::B16: return k.sub == kCas ? fn<uint16_t, uint16_t, kCas>() : k.sub == kExch ? fn<uint16_t, uint16_t, kExch>() : nullptr;
-    case Ty::F32: return k.sub == kAdd ? atomic<uint32_t, AddF32, false> : nullptr;
+    case Ty::B128: return k.sub == kCas ? atomic128<true> : k.sub == kExch ? atomic128<false> : nullptr;
+    case Ty::F32: return k.sub == kAdd ? add_f32 : nullptr;
     case Ty::F64: return k.sub == kAdd ? atomic<uint64_t, AddF64, false> : nullptr;
-    case Ty::F16: return k.sub == kAdd ? atomic<uint16_t, AddF16, false> : nullptr;
-    case Ty::BF16: return k.sub == kAdd ? atomic<uint16_t, AddBF16, false> : nullptr;
-    case Ty::F16x2: return k.sub == kAdd ? atomic<uint32_t, PairOf<AddF16>, false> : nullptr;
-    case Ty::BF16x2: return k.sub == kAdd ? atomic<uint32_t, PairOf<AddBF16>, false> : nullptr;
+    case Ty::F16: return pick16<AddF16, false>(k.sub);
+    case Ty::BF16: return pick16<AddBF16, true>(k.sub);
+    case Ty::F16x2: return pick32<AddF16, false>(k.sub);
+    case Ty::BF16x2: return pick32<AddBF16, true>(k.sub);
     default: return nullptr;
   }
 }

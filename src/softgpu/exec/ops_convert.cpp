@@ -106,10 +106,11 @@ inline uint64_t store_bits(double v, Ty d, uint8_t round, uint16_t flags, bool w
   if (flags & kSat) v = clamp01(v);
   if (flags & kRelu) v = v > 0 || v != v ? v : 0.0;
   if (round == 0xff) round = kNearest;
+  bool infinities = !(flags & kFinite);   // .satfinite: the largest number instead
   switch (d) {
-    case Ty::F16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7e00 | (bits_of(v) >> 42 & 0x3ff) : double_to_half(v, round);
-    case Ty::BF16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7fc0 | (bits_of(v) >> 45 & 0x7f) : double_to_brain(v, round);
-    case Ty::TF32: return v != v ? 0x7fffe000 : narrow(v, 10, 8, round) << 13;
+    case Ty::F16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7e00 | (bits_of(v) >> 42 & 0x3ff) : narrow(v, 10, 5, round, infinities);
+    case Ty::BF16: return wide && v != v ? static_cast<uint16_t>(bits_of(v) >> 48 & 0x8000) | 0x7fc0 | (bits_of(v) >> 45 & 0x7f) : narrow(v, 7, 8, round, infinities);
+    case Ty::TF32: return v != v ? 0x7fffe000 : narrow(v, 10, 8, round, infinities) << 13;
     case Ty::F32: {
       uint32_t b = v != v ? 0x7fffffff : narrow(v, 23, 8, round);
       return flags & kFtz && !(b & 0x7f800000) ? b & 0x80000000 : b;
@@ -193,35 +194,8 @@ template <Ty D> void pack_floats(Warp& w, const Insn& in, uint32_t mask) {
     int i = __builtin_ctz(m);
     float a = reg<float>(w, in.r[1])[i], b = reg<float>(w, in.r[2])[i];
     if (flags & kRelu) a = a > 0 || a != a ? a : 0, b = b > 0 || b != b ? b : 0;
-    uint32_t r;
-    if constexpr (D == Ty::F16x2) r = static_cast<uint32_t>(double_to_half(a, round)) << 16 | double_to_half(b, round);
-    else r = static_cast<uint32_t>(double_to_brain(a, round)) << 16 | double_to_brain(b, round);
-    reg<uint32_t>(w, in.r[0])[i] = r;
-  }
-}
-// Pairs of 8-bit floats: from two f32 (in.r[2] set) or one f16x2, and to f16x2.
-template <bool E4> void pack_fp8(Warp& w, const Insn& in, uint32_t mask) {
-  bool relu = static_cast<uint16_t>(in.imm >> 8) & kRelu;
-  for (uint32_t m = mask; m; m &= m - 1) {
-    int i = __builtin_ctz(m);
-    uint32_t both = reg<uint32_t>(w, in.r[1])[i];
-    float a = in.r[2] != kNoReg ? reg<float>(w, in.r[1])[i] : half_to_float(static_cast<uint16_t>(both >> 16));
-    float b = in.r[2] != kNoReg ? reg<float>(w, in.r[2])[i] : half_to_float(static_cast<uint16_t>(both));
-    if (relu) a = a > 0 || a != a ? a : 0, b = b > 0 || b != b ? b : 0;
-    uint32_t hi = E4 ? double_to_e4m3(a) : double_to_e5m2(a), lo = E4 ? double_to_e4m3(b) : double_to_e5m2(b);
-    reg<uint32_t>(w, in.r[0])[i] = hi << 8 | lo;
-  }
-}
-template <bool E4> void unpack_fp8(Warp& w, const Insn& in, uint32_t mask) {
-  bool relu = static_cast<uint16_t>(in.imm >> 8) & kRelu;
-  for (uint32_t m = mask; m; m &= m - 1) {
-    int i = __builtin_ctz(m);
-    auto one = [&](uint32_t v) {
-      uint32_t h = E4 ? e4m3_to_half(static_cast<uint8_t>(v)) : e5m2_to_half(static_cast<uint8_t>(v));
-      return relu && h >> 15 ? 0 : h;
-    };
-    uint32_t v = reg<uint32_t>(w, in.r[1])[i];
-    reg<uint32_t>(w, in.r[0])[i] = one(v >> 8 & 0xff) << 16 | one(v & 0xff);
+    constexpr Ty kOne = D == Ty::F16x2 ? Ty::F16 : Ty::BF16;
+    reg<uint32_t>(w, in.r[0])[i] = static_cast<uint32_t>(store_bits(a, kOne, round, flags & kFinite) << 16 | store_bits(b, kOne, round, flags & kFinite));
   }
 }
 template <int Bits, bool Signed> void pack_ints(Warp& w, const Insn& in, uint32_t mask) {
@@ -288,20 +262,18 @@ Fn select_convert(const Key& k) {
       switch (k.t) {
         case Ty::U16: return pack_ints<16, false>; case Ty::S16: return pack_ints<16, true>;
         case Ty::U8: return pack_ints<8, false>; case Ty::S8: return pack_ints<8, true>;
+        case Ty::U4: return pack_ints<4, false>; case Ty::S4: return pack_ints<4, true>;
+        case Ty::U2: return pack_ints<2, false>; case Ty::S2: return pack_ints<2, true>;
         default: return nullptr;
       }
     case Op::CvtPack:
-      if (k.t2 == Ty::F32 && (k.t == Ty::E4M3x2 || k.t == Ty::E5M2x2))
-        return (k.flags & ~kRelu) == kFinite && k.round == kNearest ? (k.t == Ty::E4M3x2 ? pack_fp8<true> : pack_fp8<false>) : nullptr;
-      if (k.t2 != Ty::F32 || (k.flags & ~kRelu) || k.round > kZero) return nullptr;
-      return k.t == Ty::F16x2 ? pack_floats<Ty::F16x2> : k.t == Ty::BF16x2 ? pack_floats<Ty::BF16x2> : nullptr;
+      if (k.t != Ty::F16x2 && k.t != Ty::BF16x2) return select_narrow(k);
+      if (k.t2 != Ty::F32 || (k.flags & ~(kRelu | kFinite)) || k.round > kZero) return nullptr;
+      return k.t == Ty::F16x2 ? pack_floats<Ty::F16x2> : pack_floats<Ty::BF16x2>;
     case Op::Cvt: break;
     default: return nullptr;
   }
-  if (k.t2 == Ty::F16x2 && (k.t == Ty::E4M3x2 || k.t == Ty::E5M2x2))
-    return (k.flags & ~kRelu) == kFinite && k.round == kNearest ? (k.t == Ty::E4M3x2 ? pack_fp8<true> : pack_fp8<false>) : nullptr;
-  if (k.t == Ty::F16x2 && (k.t2 == Ty::E4M3x2 || k.t2 == Ty::E5M2x2))
-    return !(k.flags & ~kRelu) && k.round == kNearest ? (k.t2 == Ty::E4M3x2 ? unpack_fp8<true> : unpack_fp8<false>) : nullptr;
+  if (k.t2 >= Ty::F16x2 && bytes_of(k.t2) <= 4 && !is_int(k.t2) && k.t2 != Ty::BF16 && k.t2 != Ty::F32 && k.t2 != Ty::TF32) return select_narrow(k);   // a pair
   if (is_int(k.t) && is_int(k.t2)) {
     if (!sat) return nullptr;
 #define CALL(D) sat_from<D>(k.t2)
@@ -347,7 +319,8 @@ Fn select_convert(const Key& k) {
     if (k.t == Ty::BF16) return wide ? (s ? from_wide<Ty::BF16, true> : from_wide<Ty::BF16, false>) : general_from<Ty::BF16>(k.t2);
     return nullptr;
   }
-  if (k.flags & ~(kFtz | kSat | kRelu)) return nullptr;
+  bool finite = k.t == Ty::F16 || k.t == Ty::BF16 || k.t == Ty::TF32;
+  if (k.flags & ~(kFtz | kSat | kRelu | (finite && k.t2 == Ty::F32 ? kFinite : 0))) return nullptr;
   bool plain = !k.flags && (k.round == 0xff || k.round == kNearest);
   if (k.t == Ty::F64 && k.t2 == Ty::F32 && k.round == 0xff && !sat) return ftz ? map1<WidenFtz> : map1<Plain<double, float>>;
   if (k.t == Ty::F32 && k.t2 == Ty::F64 && k.round <= kUp && !sat) return ftz ? with_rounding<NarrowFtz>(k.round) : with_rounding<NarrowF>(k.round);

@@ -51,6 +51,9 @@ template <class H, int Fl> struct Fma {
     return out<H, Fl>(H::down_exact(fma_sticky(H::up(in<H, Fl>(a)), H::up(in<H, Fl>(b)), H::up(in<H, Fl>(c)))));
   }
 };
+template <class H, int Fl> struct FmaOob {   // 0xffff stands for "outside the tensor": the result is 0
+  static uint16_t f(uint16_t a, uint16_t b, uint16_t c) { return a == 0xffff || b == 0xffff ? 0 : Fma<H, Fl>::f(a, b, c); }
+};
 template <class H> inline bool nan(uint16_t a) { return (a & 0x7fff) > H::kInfinity; }
 template <class H, int Fl> struct Neg { static uint16_t f(uint16_t a) { return nan<H>(a) ? H::kNan : in<H, Fl>(a) ^ 0x8000; } };
 template <class H, int Fl> struct Abs { static uint16_t f(uint16_t a) { return nan<H>(a) ? H::kNan : in<H, Fl>(a) & 0x7fff; } };
@@ -91,6 +94,7 @@ template <class H> Fn select(const Key& k, bool pair) {
     case Op::FSub: return relu ? nullptr : ARITHMETIC(2, Sub);
     case Op::FMul: return relu ? nullptr : ARITHMETIC(2, Mul);
     case Op::FFma:
+      if (k.flags & kOob) return s || z ? nullptr : relu ? BOTH(3, FmaOob<H, kR>) : BOTH(3, FmaOob<H, 0>);
       if (relu) return s ? nullptr : z ? BOTH(3, Fma<H, kZ | kR>) : BOTH(3, Fma<H, kR>);
       return ARITHMETIC(3, Fma);
     case Op::FNeg: return z ? BOTH(1, Neg<H, kZ>) : BOTH(1, Neg<H, 0>);
@@ -112,7 +116,7 @@ template <class H> Fn select(const Key& k, bool pair) {
 uint16_t allowed_flags(Op op) {
   switch (op) {
     case Op::FAdd: case Op::FSub: case Op::FMul: return kFtz | kSat;
-    case Op::FFma: return kFtz | kSat | kRelu;
+    case Op::FFma: return kFtz | kSat | kRelu | kOob;
     case Op::FNeg: case Op::FAbs: return kFtz;
     case Op::FMin: case Op::FMax: return kFtz | kNan | kXorSign;
     case Op::Ex2: return kFtz | kApprox;

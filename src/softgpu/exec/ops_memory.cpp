@@ -158,6 +158,27 @@ template <class T, bool Generic> void getctarank(Warp& w, const Insn& in, uint32
   }
 }
 
+// alloca: r[1] bytes, r[2] alignment, r[3] this frame's offset, imm its size. The address is one of the local space.
+void alloca_op(Warp& w, const Insn& in, uint32_t mask) {
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    uint64_t lane = reinterpret_cast<uint64_t>(w.local) + static_cast<uint64_t>(i) * w.local_bytes, top = lane + w.local_bytes - w.stack[i];
+    uint64_t size = reg<uint64_t>(w, in.r[1])[i], align = reg<uint64_t>(w, in.r[2])[i], floor = lane + reg<uint64_t>(w, in.r[3])[i] + static_cast<uint64_t>(in.imm);
+    uint64_t at = size > top ? 0 : (top - size) & ~(align - 1);
+    if (at < floor) return fault(w, 719, 1u << i, 0, "alloca beyond the thread's stack");
+    w.stack[i] = lane + w.local_bytes - at;
+    reg<uint64_t>(w, in.r[0])[i] = at - lane;
+  }
+}
+template <bool Restore> void stack_mark(Warp& w, const Insn& in, uint32_t mask) {
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    if (!Restore) reg<uint64_t>(w, in.r[0])[i] = w.stack[i];
+    else if (uint64_t v = reg<uint64_t>(w, in.r[1])[i]; v <= w.stack[i]) w.stack[i] = v;
+    else return fault(w, 719, 1u << i, 0, "stackrestore of a value that stacksave did not give");
+  }
+}
+
 void fence(Warp&, const Insn&, uint32_t) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 // cp.async: r[1] shared, r[2] global, r[3] bytes to take (the rest zero), r[4] predicate "ignore the source"; extra: offset, wide.
@@ -257,6 +278,7 @@ Fn select_memory(const Key& k) {
       if (k.space == Space::Shared) return k.t == Ty::U64 ? getctarank<uint64_t, false> : getctarank<uint32_t, false>;
       return k.t == Ty::U64 ? getctarank<uint64_t, true> : nullptr;
     case Op::Prefetch: return fence;
+    case Op::Stack: return k.sub == 0 ? alloca_op : k.sub == 1 ? stack_mark<false> : stack_mark<true>;
     case Op::CpAsync: return k.sub == 4 ? copy_async<4> : k.sub == 8 ? copy_async<8> : copy_async<16>;
     default: return nullptr;
   }

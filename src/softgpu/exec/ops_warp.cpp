@@ -79,6 +79,28 @@ template <class T, int Mode> void redux(Warp& w, const Insn& in, uint32_t mask) 
   for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? static_cast<uint32_t>(r) : d[i];
 }
 
+// f32, min and max: a NaN gives the others, or NaN with .NaN; -0 is less than +0. in.sub: kMin or kMax; Nan, Abs as modifiers.
+template <bool Max, bool Nan, bool Abs> void redux_float(Warp& w, const Insn& in, uint32_t mask) {
+  const auto* a = reg<uint32_t>(w, in.r[1]);
+  bool any = false, nan = false;
+  int32_t best = 0;
+  auto ordered = [](uint32_t b) { return static_cast<int32_t>(b >> 31 ? ~b ^ 0x80000000u : b); };   // integers in the order of the floats
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t b = a[__builtin_ctz(m)];
+    if (Abs) b &= 0x7fffffff;
+    if ((b & 0x7fffffff) > 0x7f800000) {
+      nan = true;
+      continue;
+    }
+    int32_t v = ordered(b);
+    best = !any || (Max ? v > best : v < best) ? v : best;
+    any = true;
+  }
+  uint32_t r = !any || (Nan && nan) ? 0x7fffffff : best < 0 ? ~(static_cast<uint32_t>(best) ^ 0x80000000u) : static_cast<uint32_t>(best);
+  auto* d = reg<uint32_t>(w, in.r[0]);
+  for (int i = 0; i < 32; i++) d[i] = mask >> i & 1 ? r : d[i];
+}
+
 void elect(Warp& w, const Insn& in, uint32_t mask) {
   uint32_t leader = static_cast<uint32_t>(__builtin_ctz(mask));
   auto* d = reg<uint32_t>(w, in.r[0]);
@@ -122,7 +144,13 @@ Fn select_warp(const Key& k) {
       if (k.t == Ty::B64) return k.sub ? match<uint64_t, true> : match<uint64_t, false>;
       return k.sub ? match<uint32_t, true> : match<uint32_t, false>;
     case Op::Activemask: return activemask;
-    case Op::Redux: return k.t == Ty::S32 ? redux_fn<int32_t>(k.sub) : redux_fn<uint32_t>(k.sub);
+    case Op::Redux:
+      if (k.t == Ty::F32) {
+        bool nan = k.flags & kNan, abs = k.flags & kAbs;
+        if (k.sub == kMax) return nan ? (abs ? redux_float<true, true, true> : redux_float<true, true, false>) : abs ? redux_float<true, false, true> : redux_float<true, false, false>;
+        return nan ? (abs ? redux_float<false, true, true> : redux_float<false, true, false>) : abs ? redux_float<false, false, true> : redux_float<false, false, false>;
+      }
+      return k.t == Ty::S32 ? redux_fn<int32_t>(k.sub) : redux_fn<uint32_t>(k.sub);
     case Op::Elect: return elect;
     case Op::ReadClock: return read_clock;
     default: return nullptr;

@@ -21,6 +21,7 @@ struct Warp {
   uint32_t cluster_stride = 0, cluster_blocks = 0, cluster_rank = 0;
   uint8_t* local = nullptr;      // lane's memory at local + lane * local_bytes
   uint64_t local_bytes = 0;
+  uint64_t stack[32] = {};       // bytes that alloca has taken from the end of each lane's local memory
   const uint8_t* params = nullptr;
   uint32_t param_bytes = 0;
   bool (*find)(Warp&, uint64_t address, Site* out) = nullptr;   // the live range of global memory that holds address

@@ -19,14 +19,21 @@ void Decoder::run() {
   open_scope();
   auto parameter = [&](const std::vector<ParamDecl>& list, std::vector<CallArg>* out) {
     for (const ParamDecl& p : list) {
-      if (p.in_register) throw PtxError{symbol_.line, "function " + quoted(symbol_.name) + ": parameters in registers are not supported"};
+      if (p.in_register) {   // arrives in memory like any other
+        if (symbol_.entry || !p.scalar) throw PtxError{symbol_.line, "bad parameter " + quoted(p.name) + " of " + quoted(symbol_.name)};
+        uint32_t at = frame_space(p.bytes, p.align), r = fresh(width_of(p.type), p.type);
+        out->push_back({0, at, p.bytes});
+        scopes_.back().registers[p.name] = r;
+        if (out == &f_.params) frame_access(Op::Ld, r, p.type, at);
+        else register_results_.push_back({r, p.type, at});
+        continue;
+      }
       Variable v;
       v.name = p.name;
       v.bytes = p.bytes;
       uint32_t at = p.offset;
       if (!symbol_.entry) {
-        at = (f_.frame_bytes + p.align - 1) / p.align * p.align;
-        f_.frame_bytes = at + p.bytes;
+        at = frame_space(p.bytes, p.align);
         out->push_back({0, at, p.bytes});
       }
       scopes_.back().variables[p.name] = {symbol_.entry ? Space::Param : Space::Local, v};
@@ -35,12 +42,27 @@ void Decoder::run() {
   };
   parameter(symbol_.params, &f_.params);
   parameter(symbol_.results, &f_.results);
+  if (ctx_.source->allocas && !symbol_.entry) {
+    Key k;
+    k.op = Op::Stack, k.sub = 1;
+    stack_mark_ = fresh(Width::W64, Ty::U64);
+    emit(k, {stack_mark_}, {});
+  }
   while (!c_.at('}') || scopes_.size() > 1) statement();
   line_ = c_.line();
+  leave_function();
   emit_kind(symbol_.entry ? Kind::Exit : Kind::Ret);
   close_scope();
+  for (uint32_t i : allocas_) f_.code[i].imm = f_.frame_bytes;
   hoist();
   finish();
+}
+
+uint32_t Decoder::frame_space(uint32_t bytes, uint32_t align) {
+  uint32_t at = (f_.frame_bytes + align - 1) / align * align;
+  if (bytes > kMostLocalBytes || at + bytes > kMostLocalBytes) c_.fail("more than 512 KiB of local memory");
+  f_.frame_bytes = at + bytes;
+  return at;
 }
 
 void Decoder::open_scope() {
@@ -84,29 +106,25 @@ void Decoder::statement() {
     if (c_.at(".callprototype")) {
       c_.next();
       Scope::Prototype p;
-      uint32_t next = 0;
-      auto list = [&](std::vector<ParamDecl>* out) {
-        next = 0;
-        c_.expect('(');
-        while (!c_.take(')')) {
-          ParamDecl d;
-          if (!c_.take(".param")) c_.fail("only .param arguments are supported in .callprototype");
-          Variable v = parse_variable(c_);
-          if (v.bytes > 32764 || next > 32764) c_.fail("parameters take too much space");
-          d.bytes = static_cast<uint32_t>(v.bytes), d.align = static_cast<uint32_t>(v.align);
-          d.offset = next = (next + d.align - 1) / d.align * d.align;
-          next += d.bytes;
-          out->push_back(d);
-          if (!c_.take(',') && !c_.at(')')) c_.fail("expected ',' or ')'");
-        }
-      };
-      if (c_.at('(')) list(&p.results);
+      if (c_.at('(')) p.results = parse_params(c_);
       c_.name("'_'");
-      if (c_.at('(')) list(&p.params);
+      if (c_.at('(')) p.params = parse_params(c_);
       while (c_.peek().kind == Tok::Name) {
-        if (c_.next().text != ".noreturn") c_.fail("unsupported attribute of .callprototype");
+        std::string_view a = c_.next().text;
+        if (a == ".abi_preserve" || a == ".abi_preserve_control") c_.integer();
+        else if (a != ".noreturn") c_.fail("unknown attribute " + quoted(a) + " of .callprototype");
       }
       scopes_.back().prototypes[label] = std::move(p);
+      return c_.expect(';');
+    }
+    if (c_.at(".calltargets")) {   // all of one shape: the first one's
+      c_.next();
+      std::string_view first = c_.peek().text;
+      do c_.name("a function");
+      while (c_.take(','));
+      auto it = ctx_.source->names.find(first);
+      if (it == ctx_.source->names.end() || !it->second->function) c_.fail("unknown function " + quoted(first));
+      scopes_.back().prototypes[label] = {it->second->results, it->second->params};
       return c_.expect(';');
     }
     if (!scopes_.back().labels.try_emplace(label, static_cast<uint32_t>(f_.code.size())).second) c_.fail("second label " + quoted(label));
@@ -200,13 +218,9 @@ void Decoder::declare_variable(Space space) {
       if (a > *ctx_.shared_align) *ctx_.shared_align = a;
     } else {
       if (v.bytes > kMostLocalBytes) c_.fail("variable " + quoted(v.name) + " needs more than 512 KiB of local memory");
-      uint32_t a = static_cast<uint32_t>(v.align);
-      at = (f_.frame_bytes + a - 1) / a * a;
-      f_.frame_bytes = at + static_cast<uint32_t>(v.bytes);
-      if (f_.frame_bytes > kMostLocalBytes) c_.fail("more than 512 KiB of local memory");
-      space = Space::Local;
+      at = frame_space(static_cast<uint32_t>(v.bytes), static_cast<uint32_t>(v.align));
     }
-    s.variables[v.name] = {space, v};
+    s.variables[v.name] = {space == Space::Shared ? space : Space::Local, v};
     s.variable_offsets[v.name] = at;
   }
   c_.expect(';');
@@ -253,6 +267,8 @@ bool Decoder::special_register(std::string_view n, uint32_t* reg) {
       {"%lanemask_lt", Special::LanemaskLt}, {"%lanemask_ge", Special::LanemaskGe}, {"%lanemask_gt", Special::LanemaskGt},
       {"%envreg1", Special::Envreg1}, {"%envreg2", Special::Envreg2}, {"%dynamic_smem_size", Special::DynamicSharedBytes},
       {"%total_smem_size", Special::TotalSharedBytes}, {"%aggr_smem_size", Special::TotalSharedBytes},
+      {"%reserved_smem_offset_begin", Special::Zero}, {"%reserved_smem_offset_end", Special::Zero}, {"%reserved_smem_offset_cap", Special::Zero},
+      {"%reserved_smem_offset_0", Special::Zero}, {"%reserved_smem_offset_1", Special::Zero}, {"%current_graph_exec", Special::Zero},
       {"%clusterid.x", Special::ClusteridX}, {"%clusterid.y", Special::ClusteridY}, {"%clusterid.z", Special::ClusteridZ},
       {"%nclusterid.x", Special::NclusteridX}, {"%nclusterid.y", Special::NclusteridY}, {"%nclusterid.z", Special::NclusteridZ},
       {"%cluster_ctaid.x", Special::ClusterCtaidX}, {"%cluster_ctaid.y", Special::ClusterCtaidY}, {"%cluster_ctaid.z", Special::ClusterCtaidZ},
@@ -262,6 +278,7 @@ bool Decoder::special_register(std::string_view n, uint32_t* reg) {
   if (n.empty() || n[0] != '%') return false;
   auto it = kSpecials.find(n);
   if (it != kSpecials.end()) return *reg = special(it->second), true;
+  if (n.substr(0, 3) == "%pm" || n.substr(0, 7) == "%envreg") return *reg = special(Special::Zero), true;   // no counters; nobody sets these registers
   // clocks change while the warp runs: read by an instruction of their own
   int kind = n == "%clock" ? 0 : n == "%clock_hi" ? 1 : n == "%clock64" ? 2 : n == "%globaltimer" ? 3 : n == "%globaltimer_lo" ? 4 : n == "%globaltimer_hi" ? 5 : -1;
   if (kind < 0) return false;
@@ -360,7 +377,7 @@ void Decoder::extra(Insn& in, const std::vector<uint32_t>& defs, const std::vect
 Decoder::Handler Decoder::find_handler(std::string_view opcode) {
   static const std::unordered_map<std::string_view, Handler> kHandlers = [] {
     std::unordered_map<std::string_view, Handler> m;
-    add_alu(m), add_mem(m), add_flow(m), add_warp(m), add_matrix(m);
+    add_alu(m), add_mem(m), add_flow(m), add_warp(m), add_matrix(m), add_video(m);
     return m;
   }();
   auto it = kHandlers.find(opcode);

@@ -63,7 +63,7 @@ class Decoder {
     std::unordered_map<std::string_view, uint32_t> labels;                 // -> instruction
     std::unordered_map<std::string_view, std::vector<std::string_view>> target_lists;
     struct Prototype { std::vector<ParamDecl> results, params; };
-    std::unordered_map<std::string_view, Prototype> prototypes;
+    std::unordered_map<std::string_view, Prototype> prototypes;            // of .callprototype and .calltargets
     std::vector<std::pair<uint32_t, std::string_view>> jumps;              // instruction (or kExtraJump + extra index) -> label
   };
   struct Meta { uint8_t defs = 0, uses = 0; uint32_t extra_defs = 0, extra_uses = 0; bool elementwise = true, pure = false; Op op = Op::None; Ty type = Ty::None; };
@@ -112,21 +112,28 @@ class Decoder {
   void extra(Insn& in, const std::vector<uint32_t>& defs, const std::vector<uint32_t>& uses, const std::vector<uint32_t>& numbers = {});
   void address(const Operand& o, Space* space, uint32_t* base, int64_t* offset, bool* wide);
   void memory(Insn& in, Space space);
+  bool cache_hints();
+  void atom_vector(Key k, size_t lanes, bool red, uint32_t base, int64_t offset, bool wide);
 
   // handlers (decode_alu.cpp, decode_mem.cpp, decode_flow.cpp, decode_warp.cpp, decode_matrix.cpp)
   static void add_alu(std::unordered_map<std::string_view, Handler>& m);
   static void add_mem(std::unordered_map<std::string_view, Handler>& m);
   static void add_flow(std::unordered_map<std::string_view, Handler>& m);
   static void add_warp(std::unordered_map<std::string_view, Handler>& m);
+  static void add_video(std::unordered_map<std::string_view, Handler>& m);
   static void add_matrix(std::unordered_map<std::string_view, Handler>& m);
+  void op_video(); std::string_view take_selector(Operand& o);
   void op_alu(); void op_mov(); void op_cvt(); void op_setp(); void op_set(); void op_logic_pred(Op op); void op_slct(); void op_testp();
   void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_mapa(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma(); void op_wmma();
-  void op_bra(); void op_brx(); void op_call(); void op_ret(); void op_exit(); void op_trap(); void op_bar(); void op_pause();
+  void op_alloca(); void op_bra(); void op_brx(); void op_call(); void op_ret(); void op_exit(); void op_trap(); void op_bar(); void op_pause();
   void op_shfl(); void op_vote(); void op_match(); void op_activemask(); void op_redux(); void op_elect(); void op_mbarrier();
   uint8_t rounding(uint8_t otherwise);
   void take_common(Key& k);
   std::vector<uint32_t> fragment(const Operand& o, Ty t, bool result);
-  void call_arguments(const Operand& list, const std::vector<ParamDecl>& formal, bool result);
+  void call_arguments(const Operand& list, std::vector<ParamDecl>& formal, std::vector<std::pair<const Operand*, uint32_t>>* results);
+  uint32_t frame_space(uint32_t bytes, uint32_t align);   // room in this function's frame
+  void frame_access(Op op, uint32_t reg, Ty t, uint32_t at);   // load or store of a register there
+  void leave_function();                                  // what comes before a ret
 
   void hoist();                                  // hoist.cpp
   void finish();                                 // register slots (slots.cpp)
@@ -147,7 +154,10 @@ class Decoder {
   };
   std::map<Constant, uint32_t> constants_;
   uint32_t specials_[static_cast<int>(Special::Count)];
-  std::vector<uint32_t> brx_tables_;   // extra index ranges of brx.idx: first, count
+  std::vector<uint32_t> allocas_;      // instructions whose imm is the frame's size
+  uint32_t stack_mark_ = kNoReg;       // stack pointer at entry, of a function that has an alloca
+  struct RegisterParam { uint32_t reg; Ty type; uint32_t at; };
+  std::vector<RegisterParam> register_results_;   // .reg results: stored where the caller looks at every ret
   // the current instruction
   uint32_t line_ = 0;
   std::string_view opcode_, whole_;

@@ -66,7 +66,7 @@ uint8_t Decoder::rounding(uint8_t otherwise) {
 
 void Decoder::take_common(Key& k) {
   constexpr std::pair<const char*, uint16_t> kNames[] = {{"ftz", kFtz}, {"sat", kSat}, {"approx", kApprox}, {"NaN", kNan}, {"relu", kRelu},
-                                                         {"full", kFull}, {"shiftamt", kShiftAmount}, {"satfinite", kFinite}};
+                                                         {"full", kFull}, {"shiftamt", kShiftAmount}, {"satfinite", kFinite}, {"oob", kOob}};
   for (auto& [name, flag] : kNames)
     if (mod(name)) k.flags |= flag;
   if (mod("xorsign")) {
@@ -90,6 +90,7 @@ void Decoder::op_alu() {
   }
   k.round = rounding(kNearest);
   take_common(k);
+  Mix lop = opcode_ != "lop3" ? Mix::None : mod("or") ? Mix::Or : mod("and") ? Mix::And : Mix::None;
   bool hi = mod("hi"), wide = mod("wide");
   if (!hi && !wide) mod("lo");
   bool cc = mod("cc");
@@ -126,17 +127,35 @@ void Decoder::op_alu() {
   if (k.op == Op::MadWide) shape = "wttw";
   Ty twice = k.t == Ty::U16 ? Ty::U32 : k.t == Ty::S16 ? Ty::S32 : k.t == Ty::U32 ? Ty::U64 : Ty::S64;
   if (shape[0] == 'w' && k.t != Ty::U16 && k.t != Ty::S16 && k.t != Ty::U32 && k.t != Ty::S32) unsupported();
-  if (k.op == Op::Lop3 && mod("or")) unsupported();
   size_t n = std::strlen(shape);
+  Ty half;
+  if (k.t == Ty::F32 && (k.op == Op::FAdd || k.op == Op::FSub || k.op == Op::FFma) && take_type(&half)) {   // add.f32.f16: all but the last are short floats
+    if ((half != Ty::F16 && half != Ty::BF16) || opcode_ == "mad") unsupported();
+    count(n, n);
+    uint32_t r[4] = {kNoReg, kNoReg, kNoReg, kNoReg};
+    for (size_t i = 1; i < n; i++) {
+      r[i] = use(ops_[i], i + 1 < n ? half : Ty::F32);
+      if (i + 1 == n) break;
+      Key up;
+      up.op = Op::Cvt, up.t = Ty::F32, up.t2 = half, up.round = 0xff;
+      uint32_t wide_one = fresh(Width::W32, Ty::F32);
+      emit(up, {wide_one}, {r[i]}).imm = 0xff;
+      r[i] = wide_one;
+    }
+    emit(k, {def(ops_[0], Ty::F32)}, {r[1], r[2], r[3]});
+    return;
+  }
   if ((k.op == Op::FMin || k.op == Op::FMax) && k.t == Ty::F32 && ops_.size() == 4) {   // of three: the first two, then the third
     uint32_t a = use(ops_[1], k.t), b = use(ops_[2], k.t), c = use(ops_[3], k.t), both = fresh(Width::W32, k.t);
     emit(k, {both}, {a, b});
     emit(k, {def(ops_[0], k.t)}, {both, c});
     return;
   }
+  if (lop != Mix::None) n++;
   count(n, n);
   uint32_t r[5] = {kNoReg, kNoReg, kNoReg, kNoReg, kNoReg};
   for (size_t i = 1; i < n; i++) {
+    if (i == 5) break;   // lop3's predicate
     if (shape[i] == 'i') {
       if (ops_[i].what != Operand::Immediate) fail("expected an immediate in '" + std::string(whole_) + "'");
       k.sub = static_cast<uint8_t>(ops_[i].number.bits);
@@ -146,9 +165,14 @@ void Decoder::op_alu() {
     r[i] = use(ops_[i], t);
   }
   Ty dt = shape[0] == 't' ? k.t : shape[0] == 'w' ? twice : Ty::U32;
-  if (ops_[0].second != kNoReg) unsupported();
+  if (lop == Mix::None && ops_[0].second != kNoReg) unsupported();
+  uint32_t q = lop == Mix::None ? kNoReg : use_predicate(ops_[5]);   // before the result, which may be in the same register
   r[0] = def(ops_[0], dt);
   emit(k, {r[0]}, {r[1], r[2], r[3], r[4]});
+  if (lop == Mix::None || ops_[0].second == kNoReg) return;
+  Key test;   // p = (d != 0) op q
+  test.op = Op::Setp, test.t = Ty::U32, test.cmp = Cmp::Ne, test.mix = lop;
+  emit(test, {ops_[0].second, kNoReg}, {r[0], constant(Width::W32, 0), q});
 }
 
 void Decoder::op_logic_pred(Op op) {

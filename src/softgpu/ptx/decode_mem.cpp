@@ -24,27 +24,31 @@ void Decoder::memory(Insn& in, Space space) {
   in.site = (*ctx_.sites)++;
 }
 
-void Decoder::op_ld() {
-  Space space = Space::Generic;
-  bool param = false;
-  if (opcode_ == "ldu") {
-  }
-  if (mod("global")) space = Space::Global;
-  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) space = Space::Shared;
-  else if (mod("local")) space = Space::Local;
-  else if (mod("const")) space = Space::Const;
-  else if (mod_any({"param", "param::entry", "param::func"})) space = Space::Param, param = true;
-  // Caching, ordering and scope: every load here is at least as strong as asked for.
-  mod_any({"volatile", "weak", "relaxed", "acquire", "mmio"});
-  mod_any({"cta", "cluster", "gpu", "sys"});
-  mod_any({"ca", "cg", "cs", "lu", "cv", "nc"});
+// Where to cache and what to fetch beside it: hints. True: an operand with a cache policy follows.
+bool Decoder::cache_hints() {
+  mod_any({"ca", "cg", "cs", "lu", "cv", "nc", "wb", "wt"});
   mod_any({"ca", "cg", "cs", "nc"});
   mod_any({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
   mod_any({"L2::evict_first", "L2::evict_last", "L2::evict_normal"});
   bool hint = mod("L2::cache_hint");
   mod_any({"L2::64B", "L2::128B", "L2::256B"});
-  bool unified = mod("unified");
-  (void)unified;
+  return hint;
+}
+
+void Decoder::op_ld() {
+  Space space = Space::Generic;
+  bool param = false;
+  if (mod("global")) space = Space::Global;
+  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) space = Space::Shared;
+  else if (mod("local")) space = Space::Local;
+  else if (mod("const")) space = Space::Const;
+  else if (mod_any({"param", "param::entry", "param::func"})) space = Space::Param, param = true;
+  // Ordering and scope: every load here is at least as strong as asked for.
+  mod("mmio");
+  mod_any({"volatile", "weak", "relaxed", "acquire"});
+  mod_any({"cta", "cluster", "gpu", "sys"});
+  bool hint = cache_hints();
+  mod("unified");
   uint8_t n = mod("v2") ? 2 : mod("v4") ? 4 : mod("v8") ? 8 : 1;
   Ty t = type();
   count(2, hint ? 3 : 2);
@@ -83,12 +87,10 @@ void Decoder::op_st() {
   else if (mod_any({"shared", "shared::cta", "shared::cluster"})) space = Space::Shared;
   else if (mod("local")) space = Space::Local;
   else if (mod_any({"param", "param::func"})) space = Space::Param, param = true;
-  mod_any({"volatile", "weak", "relaxed", "release", "mmio"});
+  mod("mmio");
+  mod_any({"volatile", "weak", "relaxed", "release"});
   mod_any({"cta", "cluster", "gpu", "sys"});
-  mod_any({"wb", "cg", "cs", "wt"});
-  mod_any({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
-  mod_any({"L2::evict_first", "L2::evict_last", "L2::evict_normal"});
-  bool hint = mod("L2::cache_hint");
+  bool hint = cache_hints();
   uint8_t n = mod("v2") ? 2 : mod("v4") ? 4 : mod("v8") ? 8 : 1;
   Ty t = type();
   count(2, hint ? 3 : 2);
@@ -135,6 +137,7 @@ void Decoder::op_atom() {
   k.sub = 0xff;
   for (uint8_t i = 0; i < 10; i++) if (mod(kNames[i])) k.sub = i;
   if (k.sub == 0xff) unsupported();
+  size_t lanes = mod("v2") ? 2 : mod("v4") ? 4 : mod("v8") ? 8 : 1;
   k.t = type();
   bool cas = k.sub == 9;
   size_t first = red ? 0 : 1, n = first + (cas ? 3 : 2);
@@ -147,6 +150,8 @@ void Decoder::op_atom() {
   address(ops_[first], &by_name, &base, &offset, &wide);
   if (k.space == Space::Generic && !ops_[first].name.empty()) k.space = by_name;
   if (k.space != Space::Shared) k.space = Space::Generic;
+  if (lanes == 1 && k.sub != 0 && is_float(k.t)) unsupported();   // min and max of floats exist for vectors only
+  if (lanes > 1) return atom_vector(k, lanes, red, base, offset, wide);
   if (ops_[first + 1].what == Operand::Vector) unsupported();
   uint32_t b = use(ops_[first + 1], k.t), c = cas ? use(ops_[first + 2], k.t) : kNoReg;
   uint32_t d = red ? kNoReg : def(ops_[0], k.t);
@@ -154,6 +159,31 @@ void Decoder::op_atom() {
   in.imm = offset;
   in.flags = wide ? kAddress64 : 0;
   memory(in, k.space);
+}
+
+// .v2, .v4, .v8: every element is an atomic operation of its own; the address is aligned for all of them.
+void Decoder::atom_vector(Key k, size_t lanes, bool red, uint32_t base, int64_t offset, bool wide) {
+  bool half = k.t == Ty::F16 || k.t == Ty::BF16, pair = k.t == Ty::F16x2 || k.t == Ty::BF16x2;
+  if (k.space == Space::Shared || k.sub > 2 || !(half || (pair && lanes <= 4) || (k.t == Ty::F32 && k.sub == 0 && lanes <= 4))) unsupported();
+  const Operand& values = ops_[red ? 1 : 2];
+  if (values.what != Operand::Vector || values.items.size() != lanes || (!red && (ops_[0].what != Operand::Vector || ops_[0].items.size() != lanes)))
+    fail("wrong vector length in '" + std::string(whole_) + "'");
+  std::vector<uint32_t> uses, defs, olds;
+  for (const Operand& o : values.items) uses.push_back(use(o, k.t));
+  if (!red) for (const Operand& o : ops_[0].items) defs.push_back(def(o, k.t));
+  for (size_t i = 0; i < lanes; i++) {   // the first checks the alignment of the whole
+    Insn& in = emit(k, {red ? kNoReg : fresh(Width::W32)}, {base, uses[i]});
+    in.imm = offset + static_cast<int64_t>(i) * bytes_of(k.t);
+    in.flags = wide ? kAddress64 : 0;
+    in.extra = i ? 0 : static_cast<uint32_t>(lanes) * static_cast<uint32_t>(bytes_of(k.t));
+    memory(in, k.space);
+    olds.push_back(in.r[0]);
+  }
+  for (size_t i = 0; i < defs.size(); i++) {   // only now: a result may be the register of a value or the address
+    Key m;
+    m.op = Op::Mov, m.t = Ty::U32;
+    emit(m, {defs[i]}, {olds[i]});
+  }
 }
 
 void Decoder::op_cvta() {
@@ -213,13 +243,14 @@ void Decoder::op_nothing() {
     return;
   }
   if (opcode_ == "fence" || opcode_ == "membar") {
-    mod("proxy");
+    bool tensormap = mod("proxy") && mod("tensormap::generic");
     mod_any({"async", "async::generic", "alias"});
-    mod_any({"sc", "acq_rel", "acquire", "release", "mbarrier_init"});
+    mod("mbarrier_init");
+    mod_any({"sc", "acq_rel", "acquire", "release"});
     mod_any({"sync_restrict::shared::cta", "sync_restrict::shared::cluster"});
     mod_any({"cta", "cluster", "gpu", "sys", "gl"});
     mod_any({"global", "shared::cta", "shared::cluster"});
-    count(0, 0);
+    count(0, tensormap ? 2 : 0);
     Key k;
     k.op = Op::Prefetch;
     emit(k, {}, {});

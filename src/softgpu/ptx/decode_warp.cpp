@@ -11,13 +11,14 @@ void Decoder::op_shfl() {
   constexpr const char* kModes[] = {"up", "down", "bfly", "idx"};
   k.sub = 0xff;
   for (uint8_t i = 0; i < 4; i++) if (mod(kModes[i])) k.sub = i;
-  if (k.sub == 0xff || !sync) unsupported();
+  if (k.sub == 0xff) unsupported();
   k.t = type();
-  count(5, 5);
-  uint32_t a = use(ops_[1], Ty::B32), b = use(ops_[2], Ty::B32), c = use(ops_[3], Ty::B32), m = use(ops_[4], Ty::B32);
+  size_t n = sync ? 5 : 4;   // without .sync (up to sm_60): the lanes that happen to be together
+  count(n, n);
+  uint32_t a = use(ops_[1], Ty::B32), b = use(ops_[2], Ty::B32), c = use(ops_[3], Ty::B32), m = sync ? use(ops_[4], Ty::B32) : kNoReg;
   uint32_t d = def(ops_[0], Ty::B32);
   Insn& in = emit(k, {d}, {a, b, c, m});
-  in.kind = Kind::Sync;
+  if (sync) in.kind = Kind::Sync;
   if (ops_[0].second != kNoReg) {
     in.flags = kHasPredicateOut;
     extra(in, {ops_[0].second}, {});
@@ -25,7 +26,7 @@ void Decoder::op_shfl() {
 }
 
 void Decoder::op_vote() {
-  if (!mod("sync")) unsupported();
+  bool sync = mod("sync");
   Key k;
   k.op = Op::Vote;
   constexpr const char* kModes[] = {"all", "any", "uni", "ballot"};
@@ -33,10 +34,11 @@ void Decoder::op_vote() {
   for (uint8_t i = 0; i < 4; i++) if (mod(kModes[i])) k.sub = i;
   if (k.sub == 0xff) unsupported();
   k.t = type();
-  count(3, 3);
-  uint32_t p = use_predicate(ops_[1]), m = use(ops_[2], Ty::B32);
+  count(sync ? 3 : 2, sync ? 3 : 2);
+  uint32_t p = use_predicate(ops_[1]), m = sync ? use(ops_[2], Ty::B32) : kNoReg;
   uint32_t d = def(ops_[0], k.sub == 3 ? Ty::B32 : Ty::Pred);
-  emit(k, {d}, {p, kNoReg, kNoReg, m}).kind = Kind::Sync;
+  Insn& in = emit(k, {d}, {p, kNoReg, kNoReg, m});
+  if (sync) in.kind = Kind::Sync;
 }
 
 void Decoder::op_match() {
@@ -73,8 +75,11 @@ void Decoder::op_redux() {
   k.sub = 0xff;
   for (uint8_t i = 0; i < 6; i++) if (mod(kNames[i])) k.sub = i;
   if (k.sub == 0xff) unsupported();
+  if (mod("abs")) k.flags |= kAbs;
+  if (mod("NaN")) k.flags |= kNan;
   k.t = type();
-  if (bytes_of(k.t) != 4 || is_float(k.t)) unsupported();
+  bool minmax = k.sub == 1 || k.sub == 2, logic = k.sub > 2;
+  if (k.t == Ty::F32 ? !minmax : (k.t != Ty::U32 && k.t != Ty::S32 && k.t != Ty::B32) || logic != (k.t == Ty::B32) || k.flags) unsupported();
   count(3, 3);
   uint32_t a = use(ops_[1], Ty::B32), m = use(ops_[2], Ty::B32);
   emit(k, {def(ops_[0], Ty::B32)}, {a, kNoReg, kNoReg, m}).kind = Kind::Sync;

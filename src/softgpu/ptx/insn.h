@@ -17,9 +17,10 @@ namespace softgpu {
 enum class Ty : uint8_t {
   None, Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64,
   F16, F16x2, BF16, BF16x2, F32, F64, TF32, E4M3x2, E5M2x2, U16x2, S16x2, F32x2, E4M3, E5M2,
+  B1, U2, S2, U4, S4, E2M3, E3M2, E2M1, E2M3x2, E3M2x2, E2M1x2, UE8M0x2, E4M3x4, E5M2x4, E2M3x4, E3M2x4, E2M1x4,   // the sub-byte ones have no size of their own
 };
 inline int bytes_of(Ty t) {
-  constexpr uint8_t k[] = {0, 0, 1, 2, 4, 8, 16, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 2, 4, 4, 8, 4, 2, 2, 4, 4, 8, 1, 1};
+  constexpr uint8_t k[] = {0, 0, 1, 2, 4, 8, 16, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 2, 4, 4, 8, 4, 2, 2, 4, 4, 8, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 1, 2, 4, 4, 4, 4, 2};
   return k[static_cast<int>(t)];
 }
 inline bool is_signed(Ty t) { return t >= Ty::S8 && t <= Ty::S64; }
@@ -32,16 +33,16 @@ enum class Op : uint8_t {
   Popc, Clz, Bfind, Brev, Bfe, Bfi, Bmsk, Szext, Fns, Dp4a, Dp2a, And, Or, Xor, Not, Cnot, Shl, Shr, Shf, Lop3, Prmt,
   AddC, SubC, MadLoC, MadHiC,
   FAdd, FSub, FMul, FFma, FDiv, Rcp, Sqrt, Rsqrt, Sin, Cos, Lg2, Ex2, Tanh, FNeg, FAbs, FMin, FMax, Copysign, Testp,
-  Set, Setp, Selp, Slct, PredLogic,
+  Set, Setp, Selp, Slct, PredLogic, Video,
   Extend, Cvt, CvtPack, CvtPackI, Pack, Unpack, ReadClock,
-  Ld, LdParam, St, Atom, Red, Cvta, Isspacep, Mapa, Getctarank, Prefetch, CpAsync,
-  Shfl, Vote, Match, Activemask, Redux, Elect, Ldmatrix, Stmatrix, Movmatrix, Mma, MbarInit, MbarArrive, MbarTest, MbarOther,
+  Ld, LdParam, St, Atom, Red, Cvta, Isspacep, Mapa, Getctarank, Prefetch, CpAsync, CpBulk, StBulk, Stack,
+  Shfl, Vote, Match, Activemask, Redux, Elect, Ldmatrix, Stmatrix, Movmatrix, Mma, MbarInit, MbarArrive, MbarTest, MbarOther, MbarTx,
 };
 
 enum Round : uint8_t { kNearest, kZero, kDown, kUp, kAway, kIntNearest = 8, kIntZero, kIntDown, kIntUp };   // rn rz rm rp rna rni rzi rmi rpi
 enum KeyFlag : uint16_t {
   kFtz = 1, kSat = 2, kApprox = 4, kNan = 8, kRelu = 16, kXorSign = 32, kReadsCarry = 64, kWritesCarry = 128, kFull = 256, kShiftAmount = 512,
-  kLeft = 1024, kClamp = 2048, kHigh = 4096, kFinite = 8192,
+  kLeft = 1024, kClamp = 2048, kHigh = 4096, kFinite = 8192, kOob = 16384, kAbs = 32768,
 };
 enum class Cmp : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, Equ, Neu, Ltu, Leu, Gtu, Geu, Num, Nan };
 enum class Space : uint8_t { Generic, Global, Shared, Local, Const, Param };   // Param: a kernel's parameters by address

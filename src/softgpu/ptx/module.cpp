@@ -64,28 +64,6 @@ void parse_list(Cursor& c, Symbol& s, Ty type, uint64_t* offset, int depth = 0) 
   }
 }
 
-std::vector<ParamDecl> parse_params(Cursor& c) {
-  std::vector<ParamDecl> out;
-  c.expect('(');
-  uint64_t offset = 0;
-  while (!c.take(')')) {
-    ParamDecl p;
-    if (c.take(".reg")) p.in_register = true;
-    else if (!c.take(".param")) c.fail("expected .param");
-    Variable v = parse_variable(c);
-    p.name = v.name;
-    p.bytes = static_cast<uint32_t>(v.bytes);
-    p.align = static_cast<uint32_t>(v.align);
-    offset = round_up(offset, v.align);
-    p.offset = static_cast<uint32_t>(offset);
-    offset += v.bytes;
-    if (v.bytes > kLargestParameters || offset > kLargestParameters) c.fail("parameters take more than 32764 bytes");
-    out.push_back(p);
-    if (!c.take(',') && !c.at(')')) c.fail("expected ',' or ')' after a parameter");
-  }
-  return out;
-}
-
 // Adds a symbol or merges it with an earlier declaration of the same name.
 Symbol* declare(Cursor& c, Source& src, Symbol&& s) {
   auto [it, fresh] = src.names.try_emplace(s.name, nullptr);
@@ -128,6 +106,13 @@ void parse_function(Cursor& c, Source& src, Symbol s, bool entry) {
       while (c.peek().kind == Tok::String || c.at(',')) c.next();
       c.take(';');
     } else if (d == ".noreturn" || d == ".blocksareclusters") {
+    } else if (d == ".attribute") {
+      c.expect('(');
+      for (int depth = 1; depth;) {
+        if (c.peek().kind == Tok::End) c.fail("missing ')'");
+        depth += c.at('(') ? 1 : c.at(')') ? -1 : 0;
+        c.next();
+      }
     } else if (d == ".explicitcluster") {
       s.explicit_cluster = true;
     } else if (d == ".abi_preserve" || d == ".abi_preserve_control") {
@@ -191,7 +176,10 @@ bool type_from(std::string_view n, Ty* out) {
       {"pred", Ty::Pred}, {"b8", Ty::B8}, {"b16", Ty::B16}, {"b32", Ty::B32}, {"b64", Ty::B64}, {"b128", Ty::B128},
       {"u8", Ty::U8}, {"u16", Ty::U16}, {"u32", Ty::U32}, {"u64", Ty::U64}, {"s8", Ty::S8}, {"s16", Ty::S16}, {"s32", Ty::S32}, {"s64", Ty::S64},
       {"f16", Ty::F16}, {"f16x2", Ty::F16x2}, {"bf16", Ty::BF16}, {"bf16x2", Ty::BF16x2}, {"f32", Ty::F32}, {"f64", Ty::F64}, {"tf32", Ty::TF32},
-      {"e4m3x2", Ty::E4M3x2}, {"e5m2x2", Ty::E5M2x2}, {"u16x2", Ty::U16x2}, {"s16x2", Ty::S16x2}, {"f32x2", Ty::F32x2}, {"e4m3", Ty::E4M3}, {"e5m2", Ty::E5M2}};
+      {"e4m3x2", Ty::E4M3x2}, {"e5m2x2", Ty::E5M2x2}, {"u16x2", Ty::U16x2}, {"s16x2", Ty::S16x2}, {"f32x2", Ty::F32x2}, {"e4m3", Ty::E4M3}, {"e5m2", Ty::E5M2},
+      {"b1", Ty::B1}, {"u2", Ty::U2}, {"s2", Ty::S2}, {"u4", Ty::U4}, {"s4", Ty::S4}, {"e2m3", Ty::E2M3}, {"e3m2", Ty::E3M2}, {"e2m1", Ty::E2M1},
+      {"e2m3x2", Ty::E2M3x2}, {"e3m2x2", Ty::E3M2x2}, {"e2m1x2", Ty::E2M1x2}, {"ue8m0x2", Ty::UE8M0x2}, {"e4m3x4", Ty::E4M3x4}, {"e5m2x4", Ty::E5M2x4},
+      {"e2m3x4", Ty::E2M3x4}, {"e3m2x4", Ty::E3M2x4}, {"e2m1x4", Ty::E2M1x4}};
   auto it = kTypes.find(n);
   if (it == kTypes.end()) return false;
   *out = it->second;
@@ -238,11 +226,35 @@ void Cursor::skip_braces() {
   }
 }
 
-Variable parse_variable(Cursor& c, const Variable* first) {
+std::vector<ParamDecl> parse_params(Cursor& c) {
+  std::vector<ParamDecl> out;
+  c.expect('(');
+  uint64_t offset = 0;
+  while (!c.take(')')) {
+    ParamDecl p;
+    if (c.take(".reg")) p.in_register = true;
+    else if (!c.take(".param")) c.fail("expected .param");
+    Variable v = parse_variable(c);
+    p.name = v.name;
+    p.type = v.type;
+    p.scalar = v.bytes == static_cast<uint64_t>(bytes_of(v.type));
+    p.bytes = static_cast<uint32_t>(v.bytes);
+    p.align = static_cast<uint32_t>(v.align);
+    offset = round_up(offset, v.align);
+    p.offset = static_cast<uint32_t>(offset);
+    offset += v.bytes;
+    if (v.bytes > kLargestParameters || offset > kLargestParameters) c.fail("parameters take more than 32764 bytes");
+    out.push_back(p);
+    if (!c.take(',') && !c.at(')')) c.fail("expected ',' or ')' after a parameter");
+  }
+  return out;
+}
+
+Variable parse_variable(Cursor& c, const Variable* before) {
   Variable v;
   uint64_t elements = 1;
   bool pointer = false;
-  if (first) v.type = first->type, v.align = first->align, v.lanes = first->lanes, v.managed = first->managed;
+  if (before) v.type = before->type, v.lanes = before->lanes, v.align = v.wanted_align = before->wanted_align, v.managed = before->managed;
   for (;;) {
     std::string_view w = c.name("a type or a name");
     Ty t;
@@ -253,11 +265,12 @@ Variable parse_variable(Cursor& c, const Variable* first) {
     if (w == ".align") {
       uint64_t a = c.positive(1 << 20);
       if (a & (a - 1)) c.fail("alignment is not a power of two");
-      if (!pointer) v.align = a;
+      if (!pointer) v.align = v.wanted_align = a;
     } else if (w == ".attribute") {
       c.expect('(');
-      while (!c.take(')')) {
+      for (int depth = 1; depth;) {   // .unified(a, b) has brackets of its own
         if (c.peek().kind == Tok::End) c.fail("missing ')'");
+        depth += c.at('(') ? 1 : c.at(')') ? -1 : 0;
         if (c.next().text == ".managed") v.managed = true;
       }
     } else if (w == ".ptr") {
@@ -291,6 +304,7 @@ Variable parse_variable(Cursor& c, const Variable* first) {
 
 void parse_module(Source& src) {
   src.tokens = tokenize(src.text);
+  src.allocas = src.text.find("alloca.") != std::string::npos;
   Cursor c(src.tokens, 0);
   bool versioned = false;
   while (c.peek().kind != Tok::End) {

@@ -24,8 +24,9 @@ struct Relocation {   // an address inside an initialiser
 
 struct ParamDecl {
   std::string_view name;
+  Ty type = Ty::None;
   uint32_t bytes = 0, align = 1, offset = 0;
-  bool in_register = false;
+  bool in_register = false, scalar = false;   // scalar: registers and numbers may stand for it in a call
 };
 
 struct Symbol {
@@ -58,6 +59,7 @@ struct Source {
   std::deque<Symbol> symbols;
   std::unordered_map<std::string_view, Symbol*> names;
   uint32_t target = 0;   // 75 for sm_75
+  bool allocas = false;  // functions may have to give stack back
 };
 
 void parse_module(Source& source);   // fills everything but text; throws PtxError
@@ -92,9 +94,11 @@ class Cursor {
 struct Variable {
   std::string_view name;
   Ty type = Ty::None;
-  uint64_t bytes = 0, align = 1, lanes = 1;
+  uint64_t bytes = 0, align = 1;
+  uint64_t lanes = 1, wanted_align = 1;   // .v2, .v4; .align
   bool unsized = false, managed = false;
 };
-Variable parse_variable(Cursor& c, const Variable* first = nullptr);   // first: the one before the comma, whose type goes for this one too
+Variable parse_variable(Cursor& c, const Variable* before = nullptr);   // before: the one before the comma, whose type holds on
+std::vector<ParamDecl> parse_params(Cursor& c);                          // '(' … ')' of a function or a prototype
 
 }  // namespace softgpu

@@ -203,6 +203,64 @@ TEST(Ptx, SeveralTextsAreLinkedBySymbol) {
   EXPECT_EQ(load({twice, 2}, memory, 121, &m).result, 218);    // defined twice
 }
 
+TEST(Ptx, ParametersInRegisters) {
+  std::string functions = ".func (.reg .b32 sum, .reg .b64 wide) both(.reg .b32 a, .param .b32 b, .reg .b64 c) {\n.reg .b32 %t; .reg .pred %p; ld.param.b32 %t, [b]; add.u32 sum, a, %t; add.u64 wide, c, 1;\n"
+                          "setp.gt.u32 %p, a, 5; @%p ret; add.u32 sum, sum, 100; ret; }\n";
+  auto r = run_body(R"(
+    .reg .b32 %r<5>; .reg .b64 %q<4>;
+    mov.u32 %r1, %tid.x;
+    call (%r2, %q1), both, (%r1, 1000, 41);
+    mul.wide.u32 %q2, %r1, 4; add.u64 %q2, %q2, %out; cvt.u32.u64 %r3, %q1; add.u32 %r2, %r2, %r3; st.global.u32 [%q2], %r2;)", 8, functions);
+  for (unsigned i = 0; i < 8; i++) EXPECT_EQ(r[i], i + 1000 + 42 + (i > 5 ? 0 : 100)) << i;
+  r = run_body(R"(
+    .reg .b32 %r<5>; .reg .b64 %q<4>;
+    list: .calltargets twice;
+    shape: .callprototype (.reg .b32 _) _ (.reg .b32 _);
+    mov.u64 %q1, twice; mov.u32 %r1, 7;
+    call (%r2), %q1, (%r1), list; st.global.u32 [%out], %r2;
+    call (%r2), %q1, (9), shape; st.global.u32 [%out+4], %r2;)", 1, ".func (.reg .b32 r) twice(.reg .b32 a) { add.u32 r, a, a; ret; }\n");
+  EXPECT_EQ(r[0], 14u);
+  EXPECT_EQ(r[1], 18u);
+}
+
+TEST(Ptx, SeveralVariablesInOneDirective) {
+  auto r = run_body(R"(
+    .reg .b32 %r<5>; .local .align 8 .b32 one, two[3]; .shared .b32 s1, s2;
+    st.local.u32 [one], 1; st.local.u32 [two+8], 2; st.shared.u32 [s1], 3; st.shared.u32 [s2], 4;
+    ld.local.u32 %r1, [one]; ld.local.u32 %r2, [two+8]; ld.shared.u32 %r3, [s1]; ld.shared.u32 %r4, [s2];
+    st.global.v4.u32 [%out], {%r1, %r2, %r3, %r4};
+    ld.global.u32 %r1, [a]; ld.global.u32 %r2, [b+4]; ld.global.u32 %r3, [c]; st.global.u32 [%out+16], %r1; st.global.u32 [%out+20], %r2; st.global.u32 [%out+24], %r3;)", 1,
+      ".global .align 16 .u32 a = 5, b[2] = {6, 7}, c;\n.extern .shared .align 16 .b8 x[];\n");
+  EXPECT_EQ((std::vector<uint32_t>(r.begin(), r.begin() + 7)), (std::vector<uint32_t>{1, 2, 3, 4, 5, 7, 0}));
+}
+
+// Lanes take different amounts; a function gives its own back when it returns, stackrestore on request.
+TEST(Ptx, Alloca) {
+  std::string functions = ".func (.reg .b32 sum) fill(.reg .b32 n) {\n.reg .b64 %q<5>; .reg .b32 %r<4>; .reg .pred %p;\nmul.wide.u32 %q1, n, 4; alloca.u64 %q2, %q1, 16; and.b64 %q3, %q2, 15;\n"
+                          "cvt.u32.u64 sum, %q3; mov.u32 %r1, 0; mov.u64 %q3, %q2;\nW: setp.ge.u32 %p, %r1, n; @%p bra D; st.local.u32 [%q3], %r1; add.u64 %q3, %q3, 4; add.u32 %r1, %r1, 1; bra W;\n"
+                          "D: mov.u32 %r1, 0; mov.u64 %q3, %q2;\nV: setp.ge.u32 %p, %r1, n; @%p ret; ld.local.u32 %r2, [%q3]; add.u32 sum, sum, %r2; add.u64 %q3, %q3, 4; add.u32 %r1, %r1, 1; bra V; }\n";
+  std::string body = R"(
+    .reg .b32 %r<6>; .reg .b64 %q<6>; .reg .pred %p;
+    mov.u32 %r1, %tid.x; add.u32 %r1, %r1, 10; mov.u32 %r4, 0; mov.u32 %r5, 0;
+    stacksave.u64 %q1;
+    L: call (%r2), fill, (%r1); add.u32 %r4, %r4, %r2; alloca.u64 %q2, 2000, 64; st.local.u32 [%q2+1996], %r4; stackrestore.u64 %q1;
+    add.u32 %r5, %r5, 1; setp.lt.u32 %p, %r5, 100; @%p bra L;
+    mov.u32 %r3, %tid.x; mul.wide.u32 %q3, %r3, 4; add.u64 %q3, %q3, %out; st.global.u32 [%q3], %r4;)";
+  auto r = run_body(body, 32, functions);
+  for (unsigned i = 0; i < 32; i++) EXPECT_EQ(r[i], 100 * ((i + 10) * (i + 9) / 2)) << i;
+  TestGpu gpu(kHead + functions + ".visible .entry k(.param .u64 p)\n{ .reg .b32 %r; call (%r), fill, (1000000); ret; }\n");
+  EXPECT_EQ(gpu.try_launch("k", {1}, {32}, uint64_t{0}).result, 719);   // more than there is
+}
+
+TEST(Ptx, DirectivesThatOnlyTellOfTheProgram) {
+  EXPECT_EQ(try_load(".version 9.0\n.target sm_121a, debug\n.address_size 64\n.file 1 \"a.cu\", 1, 2\n.pragma \"nounroll\";\n"
+                     ".weak .func stop() .noreturn .attribute(.unified(1, 2)) { exit; }\n.visible .func other();\n.alias other, stop;\n"
+                     ".visible .entry k(.param .align 8 .b8 p[16], .param .u64 .ptr .global .align 4 q) .maxntid 32, 1, 1 .minnctapersm 2 .maxnreg 64 .maxclusterrank 1 .pragma \"x\";\n"
+                     "{ .pragma \"nounroll\"; .loc 1 2 3, function_name $L__info, inlined_at 1 2 3\n .reg .b32 %r; mov.u32 %r, %reserved_smem_offset_begin; mov.u32 %r, %pm3; mov.u32 %r, %envreg7;\n"
+                     ".reg .b64 %q; mov.u64 %q, %gridid; mov.u64 %q, %clock64; mov.u32 %r, %clock_hi; mov.u32 %r, %globaltimer_lo; mov.u32 %r, %globaltimer_hi; mov.u64 %q, %pm0_64; ret; }\n"
+                     ".section .debug_str {\ninfo: .b8 0, 1\n}\n").text, "");
+}
+
 TEST(Ptx, WildCallsAndBranchesAreFaults) {
   TestGpu gpu(kernel(".reg .b64 %q; ld.param.u64 %q, [p];\nproto: .callprototype _ ();\ncall %q, proto;"));
   EXPECT_EQ(gpu.try_launch("k", {1}, {1}, uint64_t{64}).result, 715);
