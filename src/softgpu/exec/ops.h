@@ -26,6 +26,7 @@ Fn select_warp(const Key& k);
 Fn select_matrix(const Key& k);
 Fn select_mbarrier(const Key& k);
 Fn select_video(const Key& k);
+Fn select_bulk(const Key& k);
 Fn select_narrow(const Key& k);   // by select_convert
 
 namespace {

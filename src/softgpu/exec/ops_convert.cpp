@@ -151,7 +151,9 @@ template <Ty D, bool Signed> void from_wide(Warp& w, const Insn& in, uint32_t ma
     if (negative) v = 0 - v;
     if (v >> 53) v = (v & ~0x7ffull) | ((v & 0x7ff) != 0) << 11;   // sticky: keeps the rounding of shorter formats right
     double x = static_cast<double>(v);
-    reg<uint32_t>(w, in.r[0])[i] = static_cast<uint32_t>(store_bits(negative ? -x : x, D, round, 0));
+    uint64_t b = store_bits(negative ? -x : x, D, round, static_cast<uint16_t>(in.imm >> 8) & kSat);   // of an f64 only with .sat: 0 and 1 are exact
+    if constexpr (D == Ty::F64) reg<uint64_t>(w, in.r[0])[i] = b;
+    else reg<uint32_t>(w, in.r[0])[i] = static_cast<uint32_t>(b);
   }
 }
 
@@ -295,7 +297,15 @@ Fn select_convert(const Key& k) {
 #undef CALL
   }
   if (is_int(k.t2)) {   // to floating point: needs a rounding
-    if (k.round > kUp || (k.flags & ~kFtz)) return nullptr;
+    if (k.round > kUp || (k.flags & ~(kFtz | kSat))) return nullptr;
+    if (sat) {
+      bool s = is_signed(k.t2);
+      if (bytes_of(k.t2) == 4) return k.t == Ty::F32 ? general_from<Ty::F32>(k.t2) : k.t == Ty::F64 ? general_from<Ty::F64>(k.t2) : k.t == Ty::F16 ? general_from<Ty::F16>(k.t2) : general_from<Ty::BF16>(k.t2);
+      if (k.t == Ty::F64) return s ? from_wide<Ty::F64, true> : from_wide<Ty::F64, false>;
+      if (k.t == Ty::F32) return s ? from_wide<Ty::F32, true> : from_wide<Ty::F32, false>;
+      if (k.t == Ty::BF16) return s ? from_wide<Ty::BF16, true> : from_wide<Ty::BF16, false>;
+      return s ? from_wide<Ty::F16, true> : from_wide<Ty::F16, false>;
+    }
     if (k.t == Ty::F32) {
       switch (k.t2) {
         case Ty::S32: return with_rounding<Plain<float, int32_t>>(k.round);

@@ -1,16 +1,14 @@
 // mbarrier objects: 64 bits of shared memory. Called by the interpreter on whichever thread runs the warp.
-// Here: bits 0-19 expected arrivals, 20-39 arrivals missing, 40-62 phase. A state token is the word as it was before the arrival.
+// Here: bits 0-19 expected arrivals, 20-39 arrivals missing, 40-42 phase, 43-63 bytes that asynchronous copies still have to bring
+// (signed). A state token is the word as it was before the arrival.
 #include "softgpu/exec/ops.h"
+#include "softgpu/exec/mbarrier.h"
 #include "softgpu/exec/resolve.h"
 
 namespace softgpu::SOFTGPU_ISA {
 namespace {
 
-constexpr uint64_t kCount = 0xfffff;
-inline uint64_t make(uint64_t expected, uint64_t missing, uint64_t phase) { return (expected & kCount) | (missing & kCount) << 20 | (phase & 0x7fffff) << 40; }
-inline uint64_t expected(uint64_t v) { return v & kCount; }
-inline uint64_t missing(uint64_t v) { return v >> 20 & kCount; }
-inline uint64_t phase(uint64_t v) { return v >> 40 & 0x7fffff; }
+using namespace mbarrier;
 
 inline bool objects(Warp& w, const Insn& in, uint32_t mask, uint64_t* p) {
   return resolve<8>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 8, p) != Shape::Fault;
@@ -20,20 +18,31 @@ void init(Warp& w, const Insn& in, uint32_t mask) {
   if (!objects(w, in, mask, p)) return;
   for (uint32_t m = mask; m; m &= m - 1) {
     uint64_t n = in.r[2] == kNoReg ? 0 : reg<uint32_t>(w, in.r[2])[__builtin_ctz(m)];
-    write<uint64_t>(p[__builtin_ctz(m)], make(n, n, 0));
+    write<uint64_t>(p[__builtin_ctz(m)], make(n, n, 0, 0));
   }
 }
-// in.sub 1: arrive_drop, which also lowers what later phases expect.
+enum { kDrop = 1, kExpect = 2 };   // arrive_drop also lowers what later phases expect; .expect_tx: r[2] is bytes to come, one arrival
 void arrive(Warp& w, const Insn& in, uint32_t mask) {
   uint64_t p[32];
   if (!objects(w, in, mask, p)) return;
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
     uint64_t v = read<uint64_t>(p[i]), n = in.r[2] == kNoReg ? 1 : reg<uint32_t>(w, in.r[2])[i];
-    uint64_t e = in.sub == 1 ? expected(v) - n : expected(v);
+    int64_t bytes = transactions(v);
+    if (in.sub & kExpect) bytes += static_cast<int64_t>(n), n = 1;
+    uint64_t e = in.sub & kDrop ? expected(v) - n : expected(v);
     if (n > missing(v)) return fault(w, 719, 1u << i, 0, "more arrivals at an mbarrier than it expects");
     if (in.r[0] != kNoReg) reg<uint64_t>(w, in.r[0])[i] = v;
-    write<uint64_t>(p[i], n == missing(v) ? make(e, e, phase(v) + 1) : make(e, missing(v) - n, phase(v)));
+    write<uint64_t>(p[i], settled(make(e, missing(v) - n, phase(v), bytes)));
+  }
+}
+void transact(Warp& w, const Insn& in, uint32_t mask) {   // expect_tx, complete_tx
+  uint64_t p[32];
+  if (!objects(w, in, mask, p)) return;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    int i = __builtin_ctz(m);
+    uint32_t n = reg<uint32_t>(w, in.r[2])[i];
+    write<uint64_t>(p[i], with_bytes(read<uint64_t>(p[i]), in.sub & kExpect ? n : -static_cast<int64_t>(n)));
   }
 }
 template <bool Parity> void test(Warp& w, const Insn& in, uint32_t mask) {
@@ -60,6 +69,7 @@ Fn select_mbarrier(const Key& k) {
     case Op::MbarArrive: return arrive;
     case Op::MbarTest: return k.sub ? test<true> : test<false>;
     case Op::MbarOther: return pending;
+    case Op::MbarTx: return transact;
     default: return nullptr;
   }
 }

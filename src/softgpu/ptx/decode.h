@@ -129,6 +129,10 @@ class Decoder {
   void op_shfl(); void op_vote(); void op_match(); void op_activemask(); void op_redux(); void op_elect(); void op_mbarrier();
   uint8_t rounding(uint8_t otherwise);
   void take_common(Key& k);
+  bool take_layout(); int take_bit_operation();
+  void op_bulk(); void op_async_store();
+  void bulk(Key k, Space to, Space from, size_t size_at, size_t barrier_at);
+  void shared_place(const Operand& o, uint32_t* base, int64_t* offset, bool* wide);
   std::vector<uint32_t> fragment(const Operand& o, Ty t, bool result);
   void call_arguments(const Operand& list, std::vector<ParamDecl>& formal, std::vector<std::pair<const Operand*, uint32_t>>* results);
   uint32_t frame_space(uint32_t bytes, uint32_t align);   // room in this function's frame

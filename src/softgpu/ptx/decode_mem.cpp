@@ -81,6 +81,7 @@ void Decoder::op_ld() {
 }
 
 void Decoder::op_st() {
+  for (std::string_view m : mods_) if (m == "async" || m == "bulk") return op_async_store();
   Space space = Space::Generic;
   bool param = false;
   if (mod("global")) space = Space::Global;
@@ -126,7 +127,7 @@ void Decoder::op_atom() {
   bool red = opcode_ == "red";
   Key k;
   k.op = red ? Op::Red : Op::Atom;
-  if (mod("async")) unsupported();
+  for (std::string_view m : mods_) if (m == "async") return op_async_store();
   mod_any({"relaxed", "acquire", "release", "acq_rel"});
   mod_any({"cta", "cluster", "gpu", "sys"});
   if (mod("global")) k.space = Space::Global;
@@ -262,7 +263,8 @@ void Decoder::op_nothing() {
 
 // cp.async: copied at once, so commit and wait have nothing to do.
 void Decoder::op_cp() {
-  if (!mod("async") || mod("bulk")) unsupported();
+  for (std::string_view m : mods_) if (m == "bulk") return op_bulk();
+  if (!mod("async")) unsupported();
   if (mod("mbarrier")) {   // the copies are over: with .noinc it is an arrival, without it changes nothing
     if (!mod("arrive")) unsupported();
     if (mod("noinc")) {

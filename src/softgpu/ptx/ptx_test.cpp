@@ -76,7 +76,7 @@ TEST(Ptx, RefusalsNameLineAndInstruction) {
   expect(".reg .b32 %r<3>;\nadd.s32 %r1, %r2;", "line 7: wrong number of operands of 'add.s32'");
   expect(".reg .b32 %r<3>; .reg .b64 %q;\nadd.s64 %q, %r1, 2;", "line 7: operand of the wrong size in 'add.s64'");
   expect("bra nowhere;", "line 6: unknown label 'nowhere'");
-  expect("wgmma.fence.sync.aligned;", "line 6: unknown instruction 'wgmma.fence.sync.aligned'");
+  expect("wgmma.fence.sync.aligned;", "line 6: unsupported instruction 'wgmma.fence.sync.aligned': warpgroup matrices (sm_90a)");
   expect("@%p1 bra x;", "line 6: unknown predicate '%p1'");
   expect("call nobody;", "line 6: call of the unknown function 'nobody'");
   expect(".local .b8 big[1000000];", "line 6: variable 'big' needs more than 512 KiB of local memory");
