@@ -223,17 +223,6 @@ TEST(Ptx, ParametersInRegisters) {
   EXPECT_EQ(r[1], 18u);
 }
 
-TEST(Ptx, SeveralVariablesInOneDirective) {
-  auto r = run_body(R"(
-    .reg .b32 %r<5>; .local .align 8 .b32 one, two[3]; .shared .b32 s1, s2;
-    st.local.u32 [one], 1; st.local.u32 [two+8], 2; st.shared.u32 [s1], 3; st.shared.u32 [s2], 4;
-    ld.local.u32 %r1, [one]; ld.local.u32 %r2, [two+8]; ld.shared.u32 %r3, [s1]; ld.shared.u32 %r4, [s2];
-    st.global.v4.u32 [%out], {%r1, %r2, %r3, %r4};
-    ld.global.u32 %r1, [a]; ld.global.u32 %r2, [b+4]; ld.global.u32 %r3, [c]; st.global.u32 [%out+16], %r1; st.global.u32 [%out+20], %r2; st.global.u32 [%out+24], %r3;)", 1,
-      ".global .align 16 .u32 a = 5, b[2] = {6, 7}, c;\n.extern .shared .align 16 .b8 x[];\n");
-  EXPECT_EQ((std::vector<uint32_t>(r.begin(), r.begin() + 7)), (std::vector<uint32_t>{1, 2, 3, 4, 5, 7, 0}));
-}
-
 // Lanes take different amounts; a function gives its own back when it returns, stackrestore on request.
 TEST(Ptx, Alloca) {
   std::string functions = ".func (.reg .b32 sum) fill(.reg .b32 n) {\n.reg .b64 %q<5>; .reg .b32 %r<4>; .reg .pred %p;\nmul.wide.u32 %q1, n, 4; alloca.u64 %q2, %q1, 16; and.b64 %q3, %q2, 15;\n"
