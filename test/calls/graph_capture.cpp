@@ -26,6 +26,7 @@ int main() {
   CU(launch(add, 1, 1, b, other, 1u, 10u));
   CU(cuEventRecord(join, b));
   CU(cuStreamWaitEvent(a, join, 0));
+  CU(cuStreamDestroy_v2(b));  // it has joined again
   CU(cuMemcpyDtoDAsync_v2(other + 4, value, 4, a));
   CUgraph graph = nullptr;
   CU(cuStreamEndCapture(a, &graph));

@@ -57,6 +57,12 @@ bool is_capturing(const StreamRef& stream) {
   return stream->capture != nullptr;
 }
 
+bool begins_capture(const StreamRef& stream) {
+  if (!g_captures) return false;
+  std::lock_guard lock(capture_lock());
+  return stream->capture && stream->capture->origin == stream;
+}
+
 bool captured(const StreamRef& stream, Work work, CUresult* out) {
   std::lock_guard lock(capture_lock());
   if (!stream->capture) return false;

@@ -73,6 +73,7 @@ CUresult refuse_unsafe();                     // cuMemAlloc and the like, by the
 // Work for the legacy stream while a blocking stream of the context captures: 906.
 CUresult refuse_implicit(const StreamRef& stream);
 bool is_capturing(const StreamRef& stream);
+bool begins_capture(const StreamRef& stream); // the capture was begun on it
 
 Registry<CUgraph, Graph>& graphs();
 Registry<CUgraphExec, GraphExec>& graph_execs();

@@ -50,7 +50,7 @@ CUresult cuStreamDestroy_v2(CUstream hStream) {
   if (hStream == nullptr || hStream == CU_STREAM_LEGACY || hStream == CU_STREAM_PER_THREAD) return CUDA_ERROR_INVALID_HANDLE;
   StreamRef stream = streams().find(hStream);
   if (!stream) return CUDA_ERROR_INVALID_HANDLE;
-  TRY(refuse_capturing(stream));
+  if (begins_capture(stream)) TRY(refuse_capturing(stream));   // one that has only joined may go
   if (!streams().take(hStream)) return CUDA_ERROR_INVALID_HANDLE;
   stream->destroyed = true;     // its work goes on to the end
   return CUDA_SUCCESS;
