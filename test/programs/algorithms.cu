@@ -16,7 +16,7 @@ struct IsOdd {
 
 int main() {
   print_device();
-  const size_t n = 60'000;
+  const size_t n = 1'000'000;
   thrust::host_vector<unsigned> host(n);
   unsigned state = 9;
   for (auto& x : host) x = state = state * 1664525u + 1013904223u;
@@ -39,5 +39,5 @@ int main() {
   std::sort(host.begin(), host.end());
   back = device;
   right &= std::equal(host.begin(), host.end(), back.begin());
-  return verdict(right, "reduce, scan, select and sort of 60,000 numbers");
+  return verdict(right, "reduce, scan, select and sort of a million numbers");
 }
