@@ -1,6 +1,7 @@
 // Bilateral filter: noise goes, edges stay, for far-away values weigh little however near their pixels are.
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 192, kHeight = 128, kRadius = 4;
 const float kNear = 1 / (2 * 2.5f * 2.5f), kAlike = 1 / (2 * 0.12f * 0.12f);
@@ -56,6 +57,8 @@ int main() {
   float worst = 0;
   for (int i = 0; i < kWidth * kHeight; i += 7) worst = fmaxf(worst, fabsf(result[i] - filtered(image.data(), i % kWidth, i / kWidth, HostExp())));
   float edge = result[64 * kWidth + 40] - result[64 * kWidth + 20];  // the disc still stands out
+  show::field("bilateral", kWidth, kHeight, result.data(), 0, 1.1);
+  show::field("bilateral_before", kWidth, kHeight, image.data(), 0, 1.1);
   char line[120];
   snprintf(line, sizeof line, "roughness %.4f became %.4f, edge %.2f, worst difference %.1e", roughness(image), roughness(result), edge, worst);
   return verdict(worst < 1e-5f && roughness(result) < 0.3f * roughness(image) && edge > 0.3f, line);

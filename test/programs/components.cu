@@ -1,6 +1,7 @@
 // Connected components of a picture of blobs: neighbours hook the higher label's root under the lower one, then every path is shortened.
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 128, kHeight = 72, kPixels = kWidth * kHeight;
 
@@ -64,6 +65,10 @@ int main() {
         if (next >= 0 && next < kPixels && picture[next] && expected[next] < 0) expected[next] = i, open.push_back(next);
     }
   }
+  std::vector<int> colours(kPixels, -1);  // neighbouring numbers get colours far apart
+  for (int i = 0; i < kPixels; i++)
+    if (result[i] >= 0) colours[i] = 20 + int(result[i] * 2654435761u >> 25) * 80 / 128;
+  show::field("components", kWidth, kHeight, colours.data(), -1, 100);
   char line[120];
   snprintf(line, sizeof line, "%d components", count);
   return verdict(result == expected && count > 10, line);

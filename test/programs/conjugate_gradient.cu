@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 namespace cg = cooperative_groups;
 
 const int kSide = 28, kCells = kSide * kSide, kThreads = 256;
@@ -75,6 +76,7 @@ int main() {
   double worst = 0;
   for (int i = 0; i < kCells; i++) worst = fmax(worst, fabs(plate(solution.data(), i) - heat[i]));
   int taken = steps.host()[0];
+  show::field("conjugate_gradient", kSide, kSide, solution.data(), *std::min_element(solution.begin(), solution.end()), *std::max_element(solution.begin(), solution.end()));
   char line[120];
   snprintf(line, sizeof line, "%d cells, %d blocks, %d steps, worst residual %.1e", kCells, blocks, taken, worst);
   return verdict(worst < 1e-8 && taken > 20 && taken < 300, line);

@@ -1,6 +1,7 @@
 // Cosine transform of 8 × 8 blocks, quantised as a picture codec would, and back: constant tables, shared memory, one thread a pixel.
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 160, kHeight = 96;
 __constant__ float cosines[64], steps[64];  // row u: the u-th cosine at 8 points; how coarsely each frequency is kept
@@ -76,6 +77,8 @@ int main() {
   double square = 0;
   for (size_t i = 0; i < image.size(); i++) square += pow(image[i] - result[i], 2);
   double psnr = 10 * log10(255 * 255 / (square / image.size()));
+  show::field("dct", kWidth, kHeight, result.data(), -100, 110);
+  show::field("dct_before", kWidth, kHeight, image.data(), -100, 110);
   char line[120];
   snprintf(line, sizeof line, "%d of %d coefficients kept, %.1f dB", nonzero, kWidth * kHeight, psnr);
   return verdict(result == expected && nonzero == expected_nonzero && psnr > 30 && nonzero < kWidth * kHeight / 4, line);

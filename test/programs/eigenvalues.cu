@@ -1,6 +1,7 @@
 // Eigenvalues of a symmetric tridiagonal matrix by bisection: a thread for each, counting by Sturm's sequence how many lie below.
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kSize = 200;
 
@@ -52,6 +53,7 @@ int main() {
     sum += found[k], squares += found[k] * found[k];
     right &= (k == 0 || found[k - 1] <= found[k]) && count_below(diagonal.data(), beside.data(), kSize, found[k] + 1e-9) > k;
   }
+  show::plot("eigenvalues of the random matrix, in order", found);
   char line[120];
   snprintf(line, sizeof line, "string's eigenvalues off by %.1e, trace by %.1e, norm by %.1e", string_error, fabs(sum - trace), fabs(squares - norm));
   return verdict(right && string_error < 1e-10 && fabs(sum - trace) < 1e-8 && fabs(squares - norm) < 1e-8, line);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 #include "buffer.h"
+#include "show.h"
 
 const int kLayers = 4, kWidth = 128, kHeads = 4, kHead = kWidth / kHeads, kVocabulary = 256, kContext = 64, kGenerate = 36;
 
@@ -201,6 +202,9 @@ int main(int, char** arguments) {
   }
   std::string text(ids.begin(), ids.end());
   printf("text: %s|%s\n", prompt.c_str(), text.substr(prompt.size()).c_str());
+  std::vector<float> seen = model.seen.host();
+  show::field("gpt", kContext, kContext, &seen[0], 0, 0.3);  // what the first head of the first layer looked at, a row for each place
+  show::field("gpt_last_layer", kContext, kContext, &seen[(kLayers * kHeads - 1) * kContext * kContext], 0, 0.3);
   char line[120];
   snprintf(line, sizeof line, "%d letters, perplexity %.2f, logits off by at most %.1e", kGenerate, std::exp(surprise / kGenerate), worst);
   return verdict(right && worst < 1e-3, line);

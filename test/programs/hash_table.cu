@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include "buffer.h"
+#include "show.h"
 
 typedef unsigned long long Slot;  // the key above, the count below; 0 is free
 const int kSlots = 1 << 14, kKeys = 30'000;
@@ -58,6 +59,10 @@ int main() {
     auto found = expected.find(questions[i]);
     right &= answers[i] == (found == expected.end() ? 0 : found->second);
   }
+  std::vector<int> full(64);
+  std::vector<Slot> slots = table.host();
+  for (int i = 0; i < kSlots; i++) full[i / (kSlots / 64)] += slots[i] != 0;
+  show::plot("slots in use, of 256 each", full);
   char line[120];
   snprintf(line, sizeof line, "%zu different keys among %d, longest run of full slots %zu", used, kKeys, longest);
   return verdict(right, line);

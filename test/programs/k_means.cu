@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 144, kHeight = 96, kPixels = kWidth * kHeight, kClusters = 8, kRounds = 12;
 struct Sums {
@@ -82,6 +83,13 @@ int main() {
   right &= clusters == expected;
   double error = 0;
   for (int i = 0; i < kPixels; i++) error += abs(picture[i].y - device_centres[clusters[i]].y);
+  std::vector<unsigned char> before, after;
+  for (int i = 0; i < kPixels; i++) {
+    uchar4 p = picture[i], q = device_centres[clusters[i]];
+    before.insert(before.end(), {p.x, p.y, p.z}), after.insert(after.end(), {q.x, q.y, q.z});
+  }
+  show::image("k_means", kWidth, kHeight, after);
+  show::image("k_means_before", kWidth, kHeight, before);
   char line[120];
   snprintf(line, sizeof line, "%d rounds; the eight colours are off by %.1f of 255 on average", rounds, error / kPixels);
   return verdict(right && error / kPixels < 12, line);

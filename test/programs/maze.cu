@@ -1,6 +1,7 @@
 // Breadth-first search through a maze: each launch takes the frontier one step on, new cells join the next one by an atomic ticket.
 #include <algorithm>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 101, kHeight = 61, kCells = kWidth * kHeight;
 
@@ -61,6 +62,7 @@ int main() {
     widest = std::max(widest, count);
   }
   std::vector<int> found = distance.host();
+  show::field("maze", kWidth, kHeight, found.data(), -1, found[goal]);
   char line[120];
   snprintf(line, sizeof line, "the goal is %d steps away, the widest frontier had %d cells, %zu cells reached", found[goal], widest, queue.size());
   return verdict(found == expected && found[goal] > 100, line);

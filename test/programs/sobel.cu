@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kWidth = 200, kHeight = 120, kTileWidth = 32, kTileHeight = 8;
 
@@ -37,6 +38,7 @@ int main() {
   sobel<<<dim3((kWidth + kTileWidth - 1) / kTileWidth, (kHeight + kTileHeight - 1) / kTileHeight), dim3(kTileWidth, kTileHeight)>>>(in, out);
   std::vector<short2> result = out.host();
   int wrong = 0, strong = 0;
+  std::vector<int> edges;
   for (int y = 0; y < kHeight; y++) {
     for (int x = 0; x < kWidth; x++) {
       int across = 0, down = 0;
@@ -46,9 +48,12 @@ int main() {
           across += i * (2 - abs(j)) * value, down += j * (2 - abs(i)) * value;
         }
       wrong += result[y * kWidth + x].x != across || result[y * kWidth + x].y != down;
+      edges.push_back(abs(across) + abs(down));
       strong += abs(across) + abs(down) > 200;
     }
   }
+  show::field("sobel", kWidth, kHeight, edges.data(), 0, 700);
+  show::field("sobel_before", kWidth, kHeight, image.data(), 0, 255);
   char line[120];
   snprintf(line, sizeof line, "%d of %d pixels lie on an edge, %d wrong", strong, kWidth * kHeight, wrong);
   return verdict(wrong == 0 && strong > 2000, line);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include "buffer.h"
+#include "show.h"
 
 const int kBits = 32, kDimensions = 6, kPoints = 1 << 14, kThreads = 256;
 __constant__ unsigned directions[kDimensions][kBits];
@@ -60,6 +61,9 @@ int main() {
     for (int d = 0; d < kDimensions; d++) product *= 2 * (result[d * kPoints + n] + 0.5) / 4294967296.0;
     integral += product / kPoints;
   }
+  std::vector<int> square(96 * 96);
+  for (unsigned n = 0; n < 1500; n++) square[(result[4 * kPoints + n] / 44739243) * 96 + result[5 * kPoints + n] / 44739243]++;
+  show::field("sobol", 96, 96, square.data(), 0, 2);
   char line[120];
   snprintf(line, sizeof line, "%d points in %d dimensions, an integral of 1 comes out as %.5f", kPoints, kDimensions, integral);
   return verdict(right && fabs(integral - 1) < 2e-3, line);

@@ -1,5 +1,6 @@
 // Sparse matrix times vector, rows compressed (CSR): a warp adds up each row. Row lengths differ a hundredfold, some rows are empty.
 #include "buffer.h"
+#include "show.h"
 
 const int kRows = 2000, kColumns = 1500;
 
@@ -46,6 +47,9 @@ int main() {
   by_thread<<<(kRows + 127) / 128, 128>>>(s, c, v, in, second);
   transposed<<<kRows, 64>>>(s, c, v, first, third);
   bool right = first.host() == expected && second.host() == expected && third.host() == back;
+  std::vector<int> lengths;
+  for (int row = 0; row < 64; row++) lengths.push_back(starts[row + 1] - starts[row]);
+  show::plot("entries of the first 64 rows", lengths);
   char line[120];
   snprintf(line, sizeof line, "%d rows, %zu entries: by warps, by threads, and the transpose", kRows, values.size());
   return verdict(right, line);
