@@ -2,6 +2,8 @@
 // Every address is checked against its space before it is used; a fault stops the warp and nothing of the instruction is done.
 #include <string.h>
 
+#include <utility>
+
 #include "softgpu/exec/ops.h"
 #include "softgpu/exec/resolve.h"
 
@@ -35,6 +37,13 @@ template <class M, class T> void load1(Warp& w, const Insn& in, uint32_t mask) {
   }
 }
 
+// A vector is read and written whole, as hardware does with up to 16 bytes: CUB's look-back publishes a flag and its value in one.
+// Aligned to 16 in fact (but for a thread's local memory, which nobody else sees), then x86 makes one access of it.
+template <class M, int N> struct Whole {
+  typedef M Plain __attribute__((vector_size(sizeof(M) * N)));
+  typedef M Vector __attribute__((vector_size(sizeof(M) * N), aligned(1), may_alias));
+};
+
 template <class M, int N> void load_vector(Warp& w, const Insn& in, uint32_t mask) {
   uint64_t p[32];
   if (resolve<sizeof(M)>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), sizeof(M) * N, p) == Shape::Fault) return;
@@ -44,7 +53,8 @@ template <class M, int N> void load_vector(Warp& w, const Insn& in, uint32_t mas
   for (int c = 0; c < N; c++) d[c] = reg<T>(w, dst[c]);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    for (int c = 0; c < N; c++) d[c][i] = static_cast<Box<T>>(static_cast<T>(read<M>(p[i] + sizeof(M) * c)));
+    typename Whole<M, N>::Plain v = *reinterpret_cast<const volatile typename Whole<M, N>::Vector*>(p[i]);
+    for (int c = 0; c < N; c++) d[c][i] = static_cast<Box<T>>(static_cast<T>(v[c]));
   }
 }
 
@@ -79,7 +89,8 @@ template <class M, int N> void store_vector(Warp& w, const Insn& in, uint32_t ma
   for (int c = 0; c < N; c++) s[c] = reg<M>(w, src[c]);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    for (int c = 0; c < N; c++) write<M>(p[i] + sizeof(M) * c, static_cast<M>(s[c][i]));
+    typename Whole<M, N>::Plain v = [&]<int... C>(std::integer_sequence<int, C...>) { return typename Whole<M, N>::Plain{static_cast<M>(s[C][i])...}; }(std::make_integer_sequence<int, N>());
+    *reinterpret_cast<volatile typename Whole<M, N>::Vector*>(p[i]) = v;
   }
 }
 
@@ -88,8 +99,9 @@ void load128(Warp& w, const Insn& in, uint32_t mask) {
   if (resolve<16>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 16, p) == Shape::Fault) return;
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    reg<uint64_t>(w, in.r[0])[i] = read<uint64_t>(p[i]);
-    reg<uint64_t>(w, in.r[0] + 256)[i] = read<uint64_t>(p[i] + 8);
+    Whole<uint64_t, 2>::Plain v = *reinterpret_cast<const volatile Whole<uint64_t, 2>::Vector*>(p[i]);
+    reg<uint64_t>(w, in.r[0])[i] = v[0];
+    reg<uint64_t>(w, in.r[0] + 256)[i] = v[1];
   }
 }
 void store128(Warp& w, const Insn& in, uint32_t mask) {
@@ -97,8 +109,7 @@ void store128(Warp& w, const Insn& in, uint32_t mask) {
   if (resolve<16>(w, in, in.r[1], in.imm, in.flags & kAddress64, mask, kSpaceOf(in), 16, p) == Shape::Fault) return;
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    write<uint64_t>(p[i], reg<uint64_t>(w, in.r[2])[i]);
-    write<uint64_t>(p[i] + 8, reg<uint64_t>(w, in.r[2] + 256)[i]);
+    *reinterpret_cast<volatile Whole<uint64_t, 2>::Vector*>(p[i]) = Whole<uint64_t, 2>::Plain{reg<uint64_t>(w, in.r[2])[i], reg<uint64_t>(w, in.r[2] + 256)[i]};
   }
 }
 
