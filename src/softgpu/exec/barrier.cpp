@@ -28,7 +28,7 @@ void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask) {
 void Cta::release_if_complete(uint32_t id) {
   Barrier& b = barriers_[id];
   if (b.arrived < (b.wanted ? b.wanted : live_)) return;
-  for (uint8_t& at : waiting_) at = at == id ? kNoBarrier : at;
+  waiting_ &= ~b.warps;
   for (uint32_t n = 0; b.groups && n < warp_count_; n++) {
     WarpState& w = warps_[n];
     for (uint32_t d = 0; w.live && d < w.depth; d++) {

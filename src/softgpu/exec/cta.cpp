@@ -74,9 +74,8 @@ Cta::Cta(LaunchState& launch, Cluster& cluster, uint8_t* shared, uint32_t shared
 void Cta::start(const uint32_t id[3], uint32_t rank) {
   std::memcpy(id_, id, sizeof id_);
   live_ = threads_;
-  for (Barrier& b : barriers_) b = Barrier{};
-  barriers_used_ = 0;
-  std::memset(waiting_, kNoBarrier, sizeof waiting_);
+  for (; barriers_used_; barriers_used_ &= barriers_used_ - 1) barriers_[std::countr_zero(barriers_used_)] = Barrier{};
+  waiting_ = 0;
   for (uint32_t i = 0; i < warp_count_; i++) {
     WarpState& w = warps_[i];
     uint32_t rest = threads_ - i * 32;

@@ -20,7 +20,6 @@ constexpr uint32_t kNoLimit = ~0u;
 constexpr int kBackEdges = 512;        // a warp gives way after that many backward branches
 constexpr int kSplitBackEdges = 1024;  // and lanes of a divided warp to each other
 constexpr uint32_t kMostFrames = 4096;
-constexpr uint8_t kNoBarrier = 0xff;
 constexpr uint32_t kMostClusterBlocks = 16;
 
 // Lanes of a frame that stand at the same instruction.
@@ -60,6 +59,7 @@ struct Barrier {
   uint32_t arrived = 0, wanted = 0;     // wanted: 0 = all live threads
   uint32_t count = 0;
   bool all = true, any = false;
+  uint32_t warps = 0;                   // whole warps that wait, a bit each
   bool groups = false;                  // some who wait are groups of a divided warp or want a result
 };
 
@@ -94,7 +94,7 @@ class Cta {
   Cluster& cluster_;
   uint32_t id_[3] = {0, 0, 0};
   uint32_t threads_ = 0, live_ = 0, warp_count_ = 0;
-  uint8_t waiting_[32];                // for whole warps: the barrier they stand at
+  uint32_t waiting_ = 0;               // whole warps that stand at a barrier, a bit each
   std::unique_ptr<WarpState[]> warps_;
   std::unique_ptr<uint8_t, decltype(&std::free)> local_{nullptr, std::free};
   Barrier barriers_[16];

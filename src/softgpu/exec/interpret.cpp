@@ -257,21 +257,18 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
           chosen = false;
           continue;
         case Kind::Bar:
-          if (f.count == 1 && m == mask && m == w.live && in.sub == 0) [[likely]] {   // the whole warp
-            uint32_t id = reinterpret_cast<const uint32_t*>(w.regs + in.r[1])[std::countr_zero(m)] & 15;
-            if (in.r[2] == kNoReg) {
-              barriers_[id].arrived += static_cast<uint32_t>(std::popcount(m));
-              barriers_used_ |= 1u << id;
-            } else {
-              arrive(w, f, in, m);
-            }
-            Barrier& b = barriers_[id];
-            if (b.arrived < (b.wanted ? b.wanted : live_)) {
-              waiting_[w.number] = static_cast<uint8_t>(id);
-              f.groups[self].pc = pc + 1;
+          if (m == w.live && f.count == 1 && (in.flags & kWholeBlock)) [[likely]] {
+            Barrier& b = barriers_[in.imm];
+            b.arrived += static_cast<uint32_t>(std::popcount(m));
+            if (b.arrived < live_) {
+              b.warps |= 1u << w.number;
+              waiting_ |= 1u << w.number;
+              barriers_used_ |= 1u << in.imm;
+              f.groups[0].pc = pc + 1;
               return Waiting;
             }
-            release_if_complete(id);
+            b.wanted = 0;
+            release_if_complete(static_cast<uint32_t>(in.imm));
             pc++;
             break;
           }
@@ -351,9 +348,9 @@ Cta::Status Cta::run(Worker& worker) {
   }
   for (int stuck = 0;;) {
     bool moved = false, yielded = false;
-    for (uint32_t n = 0; n < warp_count_; n++) {
-      WarpState& w = warps_[n];
-      if (!w.live || waiting_[n] != kNoBarrier) continue;
+    for (uint32_t left = ~0u >> (32 - warp_count_); left &= ~waiting_; left &= left - 1) {
+      WarpState& w = warps_[std::countr_zero(left)];
+      if (!w.live) continue;
       WarpStatus s = run_warp(w);
       if (s == Fault) return Failed;
       moved |= s != Blocked;

@@ -136,9 +136,49 @@ inline bool is_global(const Insn& in) { return (in.flags & kAddress64) && kSpace
 inline bool is_shared(const Insn& in) { return !(in.flags & kAddress64) && kSpaceOf(in) == Space::Shared; }
 
 #if defined(__AVX2__)
+inline __m256i lanes_on(uint32_t mask, int k) {   // of eight lanes, from 8 * k on
+  const __m256i lane_bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(mask >> (8 * k))), lane_bits), lane_bits);
+}
+
+// The 32 lanes (also those that are off) name neighbouring words of the block's shared memory: done at once.
+template <bool Store> inline bool shared_row(Warp& w, const Insn& in, uint32_t values, uint32_t mask) {
+  const u32a* x = reinterpret_cast<const u32a*>(w.regs + in.r[1]);
+  if (x[31] - x[0] != 124) return false;
+  const __m256i* a = reinterpret_cast<const __m256i*>(x);
+  __m256i p = _mm256_add_epi32(_mm256_broadcastd_epi32(_mm_loadu_si32(a)), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+  const __m256i step = _mm256_set1_epi32(32);
+  __m256i same = _mm256_cmpeq_epi32(p, _mm256_loadu_si256(a));
+  for (int k = 1; k < 4; k++) {
+    p = _mm256_add_epi32(p, step);
+    same = _mm256_and_si256(same, _mm256_cmpeq_epi32(p, _mm256_loadu_si256(a + k)));
+  }
+  if (!_mm256_testc_si256(same, _mm256_set1_epi32(-1))) return false;
+  uint32_t first = x[0] + static_cast<uint32_t>(in.imm);
+  uint32_t low = first + 4 * static_cast<uint32_t>(__builtin_ctz(mask)), high = first + 4 * (31 - static_cast<uint32_t>(__builtin_clz(mask)));
+  if (first & 3 || low > high || high >= w.shared_bytes || w.shared_bytes - high < 4) return false;
+  __m256i* v = reinterpret_cast<__m256i*>(w.regs + values);
+  int* at = reinterpret_cast<int*>(w.shared + static_cast<int32_t>(first));   // where lane 0 would be
+  for (int k = 0; k < 4; k++) {
+    uint32_t part = mask >> (8 * k) & 0xff;
+    if (!part) continue;
+    __m256i* row = reinterpret_cast<__m256i*>(at + 8 * k);
+    if (part == 0xff) {
+      if (Store) _mm256_storeu_si256(row, _mm256_loadu_si256(v + k));
+      else _mm256_storeu_si256(v + k, _mm256_loadu_si256(row));
+    } else {
+      __m256i on = lanes_on(mask, k);
+      if (Store) _mm256_maskstore_epi32(at + 8 * k, on, _mm256_loadu_si256(v + k));
+      else _mm256_maskstore_epi32(reinterpret_cast<int*>(v + k), on, _mm256_maskload_epi32(at + 8 * k, on));
+    }
+  }
+  return true;
+}
+
 // Lanes in mask read (or write, from values) 4 bytes of the block's shared memory: eight lanes at a time, which mostly are a row or one
 // word. False, and nothing done: not that simple.
 template <bool Store> inline bool shared_words(Warp& w, const Insn& in, uint32_t values, uint32_t mask) {
+  if (shared_row<Store>(w, in, values, mask)) return true;
   if (w.shared_bytes < 4) return false;
   const __m256i* a = reinterpret_cast<const __m256i*>(w.regs + in.r[1]);
   const __m256i offset = _mm256_set1_epi32(static_cast<int>(in.imm)), limit = _mm256_set1_epi32(static_cast<int>(w.shared_bytes - 4));
@@ -147,8 +187,7 @@ template <bool Store> inline bool shared_words(Warp& w, const Insn& in, uint32_t
   for (int k = 0; k < 4; k++) {
     p[k] = _mm256_add_epi32(_mm256_loadu_si256(a + k), offset);
     if (mask != kAll) {
-      const __m256i lane_bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-      on[k] = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int>(mask >> (8 * k))), lane_bits), lane_bits);
+      on[k] = lanes_on(mask, k);
       p[k] = _mm256_and_si256(p[k], on[k]);
     }
     most = _mm256_max_epu32(most, p[k]);

@@ -231,7 +231,9 @@ void Decoder::op_bar() {
   if (!mod("sync")) unsupported();
   count(1, 2);
   uint32_t id = use(ops_[0], Ty::U32), n = ops_.size() > 1 ? use(ops_[1], Ty::U32) : kNoReg;
-  emit_kind(Kind::Bar, {}, {id, n}).sub = Wait;
+  Insn& in = emit_kind(Kind::Bar, {}, {id, n});
+  in.sub = Wait;
+  if (n == kNoReg && ops_[0].what == Operand::Immediate) in.flags = kWholeBlock, in.imm = ops_[0].number.bits & 15;
 }
 
 void Decoder::add_flow(std::unordered_map<std::string_view, Handler>& m) {

@@ -72,7 +72,7 @@ enum class Kind : uint8_t {
 
 constexpr uint32_t kNoReg = ~0u;
 
-struct Insn {
+struct alignas(64) Insn {   // a line of the cache
   Fn fn = nullptr;
   uint32_t r[5] = {kNoReg, kNoReg, kNoReg, kNoReg, kNoReg};   // destination first, then sources
   uint32_t guard = kNoReg;   // predicate; lanes where it is false skip the instruction
@@ -84,7 +84,7 @@ struct Insn {
   bool guard_negated = false;
   uint8_t sub = 0, flags = 0;   // by fn
 };
-enum InsnFlag : uint8_t { kAddress64 = 1, kImmediateMask = 2, kHasPredicateOut = 4, kNegated = 8 };
+enum InsnFlag : uint8_t { kAddress64 = 1, kWholeBlock = 1 /* of Bar: all threads, imm is the barrier, no result */, kImmediateMask = 2, kHasPredicateOut = 4, kNegated = 8 };
 
 // Values that exist without an instruction; each that a function uses has a slot filled before its first instruction.
 enum class Special : uint8_t {
