@@ -69,10 +69,18 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
   a.paramBytes = packed.bytes;
   teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
   a.put(call.in());
-  // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once.
+  // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once, clusters.
   uint32_t threads = c.blockDimX * c.blockDimY * c.blockDimZ, blocks = cooperative ? c.gridDimX * c.gridDimY * c.gridDimZ : 0;
+  uint32_t cluster = 1;
+  bool divides = true;
+  for (unsigned i = 0; i < c.numAttrs; i++) {
+    if (c.attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    auto& d = c.attrs[i].value.clusterDim;
+    cluster = d.x * d.y * d.z;
+    divides = cluster && c.gridDimX % d.x == 0 && c.gridDimY % d.y == 0 && c.gridDimZ % d.z == 0;
+  }
   auto within = [](std::atomic<uint32_t>& good, uint32_t v) { return v <= good.load(std::memory_order_relaxed); };
-  if (within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes) && within(k->good_cooperative, blocks)) return CUresult(call.send());
+  if (within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes) && within(k->good_cooperative, blocks) && divides && within(k->good_cluster, cluster)) return CUresult(call.send());
   teleport::Reply reply;
   CUresult rc = CUresult(call.wait(&reply));
   if (rc == CUDA_SUCCESS) {
@@ -80,6 +88,7 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
     raise(k->good_threads, threads);
     raise(k->good_shared, c.sharedMemBytes);
     raise(k->good_cooperative, blocks);
+    raise(k->good_cluster, cluster);
   }
   return rc;
 }

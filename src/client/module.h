@@ -21,7 +21,7 @@ struct Kernel {
   std::vector<uint32_t> offsets, sizes;      // of the parameters, bytes
   uint32_t param_bytes = 0;
   // The largest launch that the driver has accepted; one that asks for more waits for the driver's answer, so that a refusal comes with the call.
-  std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0};
+  std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0}, good_cluster{1};
   static constexpr int kAttributes = 32;
   std::atomic<int64_t> set_to[kAttributes] = {};   // by CUfunction_attribute: 1 + the value that the driver has taken, 0: none yet
   std::atomic<bool> loaded{false};           // a module's function: cuFuncLoad was sent

@@ -112,7 +112,7 @@ CUresult read_attributes(const CUlaunchConfig& config, Asked* asked) {
         break;
       case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION: {
         auto& c = a.value.clusterDim;
-        REQUIRE(c.x && c.y && c.z);
+        if (!c.x || !c.y || !c.z) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
         asked->cluster[0] = c.x, asked->cluster[1] = c.y, asked->cluster[2] = c.z;
         break;
       }

@@ -114,6 +114,8 @@ CUresult cuOccupancyMaxActiveClusters(int* numClusters, CUfunction func, const C
   Shape shape;
   TRY(shape_of(*config, &shape));
   unsigned cluster[3];
+  *numClusters = 0;
+  if (!shape.cluster[0] && !subject.info.required_cluster[0]) return CUDA_SUCCESS;   // as the driver: no clusters, none active
   TRY(cluster_shape(*subject.device, subject.info, *subject.settings, shape, cluster));
   int threads = int(config->blockDimX * config->blockDimY * config->blockDimZ);
   int blocks = blocks_per_multiprocessor(*subject.device, subject.info, *subject.settings, threads, config->sharedMemBytes) * subject.device->multiprocessors;

@@ -153,7 +153,7 @@ template <class T, bool Generic> void mapa(Warp& w, const Insn& in, uint32_t mas
   auto* rank = reg<uint32_t>(w, in.r[2]);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    if (rank[i] >= w.cluster_blocks) return fault(w, 700, 1u << i, a[i], "mapa names a block that the cluster does not have");
+    if (rank[i] >= w.cluster_blocks) return fault(w, 719, 1u << i, a[i], "mapa names a block that the cluster does not have");
     if (Generic) d[i] = static_cast<T>((static_cast<uint64_t>(a[i]) - reinterpret_cast<uint64_t>(w.cluster_shared)) % w.cluster_stride + reinterpret_cast<uint64_t>(w.cluster_shared) + uint64_t{rank[i]} * w.cluster_stride);
     else d[i] = static_cast<T>((a[i] & kClusterOffset) | (rank[i] + 1) << kClusterShift);
   }
