@@ -73,7 +73,7 @@ bool captured(const StreamRef& stream, Work work, CUresult* out) {
     return true;
   }
   if (auto* f = std::get_if<FreeWork>(&work))
-    for (auto& [address, context] : capture.graph->owned_memory) f->of_graph |= address == f->address;
+    if ((f->of_graph = find_graph_memory(f->address))) f->of_graph->freed_inside = true;
   stream->capture_tail = {capture.graph->add(std::move(work), stream->capture_tail)};
   return true;
 }
@@ -203,7 +203,7 @@ CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUg
   GraphRef graph = graphs().find(hGraph);
   if (!graph) return CUDA_ERROR_INVALID_VALUE;
   REQUIRE(numDependencies == 0 || dependencies);
-  if (dependencyData) return CUDA_ERROR_NOT_SUPPORTED;
+  (void)dependencyData;                       // programmatic edges order as full ones
   std::vector<GraphNode*> after;
   {
     std::lock_guard lock(capture_lock());
@@ -290,7 +290,7 @@ CUresult cuStreamUpdateCaptureDependencies_v2(CUstream hStream, CUgraphNode* dep
   StreamRef stream;
   TRY(enter_stream(hStream, &stream));
   REQUIRE((numDependencies == 0 || dependencies) && flags <= CU_STREAM_SET_CAPTURE_DEPENDENCIES);
-  if (dependencyData) return CUDA_ERROR_NOT_SUPPORTED;
+  (void)dependencyData;                       // programmatic edges order as full ones
   std::lock_guard lock(capture_lock());
   if (!stream->capture) return CUDA_ERROR_ILLEGAL_STATE;
   if (stream->capture->invalid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;

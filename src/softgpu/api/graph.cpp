@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "softgpu/api/event.h"
-#include "softgpu/api/memory.h"
 
 namespace softgpu::api {
 
@@ -37,38 +36,54 @@ GraphNode* Graph::add(Work work, std::vector<GraphNode*> before) {
 void Graph::end() {
   for (auto& n : nodes) {
     softgpu::api::nodes().take(n->handle);
-    if (auto* child = std::get_if<ChildWork>(&n->work)) {
-      graphs().take(child->graph->handle);
-      child->graph->end();
-    }
+    auto inner = [](const GraphRef& g) {
+      graphs().take(g->handle);
+      g->end();
+    };
+    if (auto* child = std::get_if<ChildWork>(&n->work)) inner(child->graph);
+    if (auto* c = std::get_if<ConditionalWork>(&n->work))
+      for (auto& body : c->bodies) inner(body);
   }
+}
+
+GraphNode* Graph::find(CUgraphNode h) const {
+  for (auto& n : nodes)
+    if (n->handle == h) return n.get();
+  return nullptr;
 }
 
 Graph::~Graph() {
   end();
-  for (auto& [address, context] : owned_memory) {
-    Allocation a;
-    if (context->alive && take_allocation(address, &a, [](const Allocation& x) { return x.kind == MemoryKind::pool; })) release_bytes(a);
-  }
+  for (auto& [object, count] : objects) release_object(object, count);
 }
 
 GraphRef clone(const Graph& graph, std::map<const GraphNode*, GraphNode*>* twins) {
   auto copy = std::make_shared<Graph>();
+  copy->conditions = graph.conditions;
+  copy->objects = graph.objects;
+  for (auto& [object, count] : copy->objects) object->references += count;
   for (auto& n : graph.nodes) {
     Work work = n->work;
-    if (auto* child = std::get_if<ChildWork>(&work)) {
-      std::map<const GraphNode*, GraphNode*> inner;
-      child->graph = clone(*child->graph, &inner);
-    }
-    (*twins)[n.get()] = copy->add(std::move(work), {});
+    auto inner = [&](GraphRef& g) {
+      std::map<const GraphNode*, GraphNode*> unused;
+      g = clone(*g, &unused);
+      g->body = true;
+    };
+    if (auto* child = std::get_if<ChildWork>(&work)) inner(child->graph);
+    if (auto* c = std::get_if<ConditionalWork>(&work))
+      for (auto& body : c->bodies) inner(body);
+    GraphNode* twin = (*twins)[n.get()] = copy->add(std::move(work), {});
+    twin->attributes = n->attributes;
   }
-  for (auto& n : graph.nodes)
+  for (auto& n : graph.nodes) {
     for (GraphNode* b : n->before) (*twins)[n.get()]->before.push_back((*twins)[b]);
+    for (auto& [b, data] : n->ports) (*twins)[n.get()]->ports[(*twins)[b]] = data;
+  }
   return copy;
 }
 
-CUresult flatten(const Graph& graph, std::vector<ExecNode>* out) {
-  std::map<const GraphNode*, size_t> open;                        // dependencies not yet placed
+CUresult put_in_order(const Graph& graph, std::vector<ExecNode>* out) {
+  std::map<const GraphNode*, size_t> open, place;                 // dependencies not yet placed; where it stands
   std::map<const GraphNode*, std::vector<GraphNode*>> after;
   std::deque<GraphNode*> ready;
   for (auto& n : graph.nodes) {
@@ -76,16 +91,21 @@ CUresult flatten(const Graph& graph, std::vector<ExecNode>* out) {
     for (GraphNode* b : n->before) after[b].push_back(n.get());
     if (n->before.empty()) ready.push_back(n.get());
   }
-  size_t placed = 0;
-  for (; !ready.empty(); placed++) {
+  for (; !ready.empty(); ready.pop_front()) {
     GraphNode* n = ready.front();
-    ready.pop_front();
-    if (auto* child = std::get_if<ChildWork>(&n->work)) TRY(flatten(*child->graph, out));
-    else out->push_back({n->handle, n->work, true});
+    place[n] = out->size();
+    ExecNode& e = out->emplace_back();
+    e.source = n->handle;
+    e.work = n->work;
+    for (GraphNode* b : n->before) e.before.push_back(place[b]);
+    std::sort(e.before.begin(), e.before.end());
+    if (auto* child = std::get_if<ChildWork>(&n->work)) TRY(put_in_order(*child->graph, &e.bodies.emplace_back()));
+    if (auto* c = std::get_if<ConditionalWork>(&n->work))
+      for (auto& body : c->bodies) TRY(put_in_order(*body, &e.bodies.emplace_back()));
     for (GraphNode* next : after[n])
       if (--open[next] == 0) ready.push_back(next);
   }
-  return placed == graph.nodes.size() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return out->size() == graph.nodes.size() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 namespace {
@@ -95,14 +115,39 @@ struct EventTimes {
   std::map<const Event*, std::shared_ptr<std::atomic<int64_t>>> by_event;
 };
 
-void collect_events(const std::vector<ExecNode>& order, EventTimes* times, std::vector<Point>* before) {
+// Every enabled node, those of inner graphs too.
+template <class F>
+void each_node(const std::vector<ExecNode>& order, F f) {
   for (auto& n : order) {
     if (!n.enabled) continue;
+    f(n);
+    for (auto& body : n.bodies) each_node(body, f);
+  }
+}
+
+void collect_events(const std::vector<ExecNode>& order, EventTimes* times, std::vector<Point>* before) {
+  each_node(order, [&](const ExecNode& n) {
     if (auto* r = std::get_if<RecordWork>(&n.work)) times->by_event[r->event.get()] = std::make_shared<std::atomic<int64_t>>(0);
     if (auto* w = std::get_if<WaitWork>(&n.work); w && !times->by_event.count(w->event.get())) {
       std::lock_guard lock(w->event->m);
       if (w->event->recorded && !w->event->point.done()) before->push_back(w->event->point);
     }
+  });
+}
+
+CUresult run_order(const std::vector<ExecNode>& order, const EventTimes& times, Context& context);
+
+CUresult run_conditional(const ConditionalWork& c, const ExecNode& n, const EventTimes& times, Context& context) {
+  unsigned value = c.condition->get();
+  switch (c.type) {
+    case CU_GRAPH_COND_TYPE_WHILE:
+      for (; value && context.alive && !context.error(); value = c.condition->get()) TRY(run_order(n.bodies[0], times, context));
+      return CUDA_SUCCESS;
+    case CU_GRAPH_COND_TYPE_IF: {
+      size_t which = value ? 0 : 1;              // the second body, if there is one, is the else
+      return which < n.bodies.size() ? run_order(n.bodies[which], times, context) : CUDA_SUCCESS;
+    }
+    default: return value < n.bodies.size() ? run_order(n.bodies[value], times, context) : CUDA_SUCCESS;
   }
 }
 
@@ -110,8 +155,27 @@ CUresult run_order(const std::vector<ExecNode>& order, const EventTimes& times, 
   for (auto& n : order) {
     if (!n.enabled) continue;
     if (auto* r = std::get_if<RecordWork>(&n.work)) times.by_event.at(r->event.get())->store(now_nanoseconds(), std::memory_order_release);
+    else if (std::holds_alternative<ChildWork>(n.work)) TRY(run_order(n.bodies[0], times, context));
+    else if (auto* c = std::get_if<ConditionalWork>(&n.work)) TRY(run_conditional(*c, n, times, context));
     else TRY(perform(n.work, context));
   }
+  return CUDA_SUCCESS;
+}
+
+// What is still allocated from an earlier launch must be freed before the next one, unless that frees it itself.
+CUresult claim_memory(const std::vector<ExecNode>& order, bool auto_free) {
+  CUresult result = CUDA_SUCCESS;
+  each_node(order, [&](const ExecNode& n) {
+    auto* a = std::get_if<AllocWork>(&n.work);
+    if (a && a->memory->live && !auto_free) result = CUDA_ERROR_INVALID_VALUE;
+  });
+  if (result) return result;
+  each_node(order, [&](const ExecNode& n) {
+    if (auto* a = std::get_if<AllocWork>(&n.work)) a->memory->count(), a->memory->set_live(true);
+  });
+  each_node(order, [&](const ExecNode& n) {
+    if (auto* f = std::get_if<FreeWork>(&n.work); f && f->of_graph) f->of_graph->set_live(false);
+  });
   return CUDA_SUCCESS;
 }
 
@@ -120,21 +184,29 @@ CUresult run_order(const std::vector<ExecNode>& order, const EventTimes& times, 
 CUresult launch_graph(const std::shared_ptr<GraphExec>& exec, const StreamRef& stream) {
   std::lock_guard lock(exec->m);
   auto order = exec->order;
+  TRY(claim_memory(*order, exec->flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH));
   Task task;
   EventTimes times;
   collect_events(*order, &times, &task.before);
   if (!exec->last.done()) task.before.push_back(exec->last);
-  task.run = [order, times, keep = exec->graph, context = stream->context.get()] { return run_order(*order, times, *context); };
+  std::vector<std::shared_ptr<Condition>> assigned;
+  each_node(*order, [&](const ExecNode& n) {
+    if (auto* c = std::get_if<ConditionalWork>(&n.work); c && c->condition->assign) assigned.push_back(c->condition);
+  });
+  task.run = [order, times, assigned, keep = exec->graph, context = stream->context.get()] {
+    for (auto& c : assigned) c->set(c->initial);
+    return run_order(*order, times, *context);
+  };
   exec->last = submit(stream, std::move(task));
-  for (auto& n : *order) {
+  each_node(*order, [&](const ExecNode& n) {
     auto* r = std::get_if<RecordWork>(&n.work);
-    if (!r || !n.enabled) continue;
+    if (!r) return;
     std::lock_guard event_lock(r->event->m);
     r->event->recorded = true;
     r->event->point = exec->last;
     r->event->time = times.by_event.at(r->event.get());
     r->event->capture.reset();
-  }
+  });
   return CUDA_SUCCESS;
 }
 
@@ -144,26 +216,60 @@ using namespace softgpu::api;
 
 namespace {
 
-CUresult instantiate(CUgraphExec* out, CUgraph h, unsigned long long flags) {
+bool has_memory_nodes(const Graph& graph) {
+  for (auto& n : graph.nodes)
+    if (std::holds_alternative<AllocWork>(n->work) || std::holds_alternative<FreeWork>(n->work)) return true;
+  return false;
+}
+
+// What may stand in the body of a conditional node.
+bool fit_for_bodies(const std::vector<ExecNode>& order, bool inside) {
+  for (auto& n : order) {
+    const Work& w = n.work;
+    bool conditional = std::holds_alternative<ConditionalWork>(w);
+    if (inside && !conditional && !std::holds_alternative<KernelWork>(w) && !std::holds_alternative<CopyWork>(w) && !std::holds_alternative<MemsetWork>(w) &&
+        !std::holds_alternative<EmptyWork>(w) && !std::holds_alternative<ChildWork>(w))
+      return false;
+    for (auto& body : n.bodies)
+      if (!fit_for_bodies(body, inside || conditional)) return false;
+  }
+  return true;
+}
+
+CUresult instantiate(CUgraphExec* out, CUgraph h, unsigned long long flags, CUgraphInstantiateResult* why = nullptr) {
+  CUgraphInstantiateResult unasked;
+  if (!why) why = &unasked;
+  *why = CUDA_GRAPH_INSTANTIATE_ERROR;
   ContextRef context;
   TRY(enter(&context));
   REQUIRE(out);
   constexpr unsigned long long kKnown = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD |
                                         CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
   REQUIRE(!(flags & ~kKnown));
-  if (flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) return CUDA_ERROR_NOT_SUPPORTED;
+  if (flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) {
+    *why = CUDA_GRAPH_INSTANTIATE_NODE_OPERATION_NOT_SUPPORTED;
+    return CUDA_ERROR_NOT_SUPPORTED;
+  }
   GraphRef graph = graphs().find(h);
   if (!graph) return CUDA_ERROR_INVALID_VALUE;
+  if (has_memory_nodes(*graph) && !graph->instance.expired()) return CUDA_ERROR_NOT_SUPPORTED;   // its memory exists once
   auto order = std::make_shared<std::vector<ExecNode>>();
   {
     std::lock_guard lock(capture_lock());
-    TRY(flatten(*graph, order.get()));
+    *why = CUDA_GRAPH_INSTANTIATE_INVALID_STRUCTURE;
+    TRY(put_in_order(*graph, order.get()));
+    *why = CUDA_GRAPH_INSTANTIATE_CONDITIONAL_HANDLE_UNUSED;
+    for (auto& c : graph->conditions) REQUIRE(c->used);
+    *why = CUDA_GRAPH_INSTANTIATE_NODE_OPERATION_NOT_SUPPORTED;
+    REQUIRE(fit_for_bodies(*order, false));
+    *why = CUDA_GRAPH_INSTANTIATE_SUCCESS;
   }
   auto exec = std::make_shared<GraphExec>();
   exec->context = context;
   exec->flags = flags;
   exec->graph = graph;
   exec->order = order;
+  graph->instance = exec;
   *out = graph_execs().add(exec);
   return CUDA_SUCCESS;
 }
@@ -181,8 +287,8 @@ CUresult cuGraphCreate(CUgraph* phGraph, unsigned int flags) {
 
 CUresult cuGraphDestroy(CUgraph hGraph) {
   TRY(initialized());
-  GraphRef graph = graphs().take(hGraph);
-  REQUIRE(graph);
+  GraphRef graph = graphs().find(hGraph);
+  REQUIRE(graph && !graph->body && graphs().take(hGraph));
   std::lock_guard lock(capture_lock());
   graph->end();
   return CUDA_SUCCESS;
@@ -194,6 +300,9 @@ CUresult cuGraphClone(CUgraph* phGraphClone, CUgraph originalGraph) {
   GraphRef graph = graphs().find(originalGraph);
   if (!graph) return CUDA_ERROR_INVALID_VALUE;
   std::lock_guard lock(capture_lock());
+  for (auto& n : graph->nodes)
+    if (std::holds_alternative<ConditionalWork>(n->work)) return CUDA_ERROR_NOT_SUPPORTED;
+  if (has_memory_nodes(*graph)) return CUDA_ERROR_NOT_SUPPORTED;
   std::map<const GraphNode*, GraphNode*> twins;
   GraphRef copy = clone(*graph, &twins);
   for (auto& [original, twin] : twins) twin->original = original->handle;
@@ -229,10 +338,9 @@ CUresult cuGraphInstantiate(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNod
 CUresult cuGraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph hGraph, CUDA_GRAPH_INSTANTIATE_PARAMS* instantiateParams) {
   TRY(initialized());
   REQUIRE(instantiateParams);
-  CUresult result = instantiate(phGraphExec, hGraph, instantiateParams->flags);
   instantiateParams->hErrNode_out = nullptr;
-  instantiateParams->result_out = result ? CUDA_GRAPH_INSTANTIATE_ERROR : CUDA_GRAPH_INSTANTIATE_SUCCESS;
-  return result;
+  TRY(instantiate(phGraphExec, hGraph, instantiateParams->flags, &instantiateParams->result_out));
+  return instantiateParams->flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD ? cuGraphUpload(*phGraphExec, instantiateParams->hUploadStream) : CUDA_SUCCESS;
 }
 
 CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
@@ -275,35 +383,6 @@ CUresult cuGraphExecGetFlags(CUgraphExec hGraphExec, cuuint64_t* flags) {
   auto exec = graph_execs().find(hGraphExec);
   if (!exec) return CUDA_ERROR_INVALID_VALUE;
   *flags = exec->flags;
-  return CUDA_SUCCESS;
-}
-
-// The new graph must have the same kinds of nodes in the same topological order.
-CUresult cuGraphExecUpdate_v2(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphExecUpdateResultInfo* resultInfo) {
-  TRY(initialized());
-  REQUIRE(resultInfo);
-  auto exec = graph_execs().find(hGraphExec);
-  GraphRef graph = graphs().find(hGraph);
-  if (!exec || !graph) return CUDA_ERROR_INVALID_VALUE;
-  auto order = std::make_shared<std::vector<ExecNode>>();
-  std::lock_guard exec_lock(exec->m);
-  {
-    std::lock_guard lock(capture_lock());
-    TRY(flatten(*graph, order.get()));
-  }
-  *resultInfo = {CU_GRAPH_EXEC_UPDATE_SUCCESS, nullptr, nullptr};
-  const auto& old = *exec->order;
-  if (old.size() != order->size()) resultInfo->result = CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
-  for (size_t i = 0; !resultInfo->result && i < old.size(); i++) {
-    if (old[i].work.index() != (*order)[i].work.index()) {
-      resultInfo->result = CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
-      resultInfo->errorNode = (*order)[i].source;
-    }
-    (*order)[i].source = old[i].source;
-    (*order)[i].enabled = old[i].enabled;
-  }
-  if (resultInfo->result) return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
-  exec->order = order;
   return CUDA_SUCCESS;
 }
 

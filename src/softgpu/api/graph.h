@@ -12,11 +12,52 @@ namespace softgpu::api {
 
 struct Graph;
 
+// Memory of an allocation node. Its address and bytes are taken when the node is made and kept until the graph and its executable
+// copies have ended; between a launch that allocates it and its free it is in use.
+struct GraphMemory {
+  uint64_t address = 0;
+  size_t bytes = 0;
+  ContextRef context;
+  bool freed_inside = false;                  // a free node of the same graph follows
+  std::atomic<bool> live{false}, launched{false};
+  ~GraphMemory();
+  bool set_live(bool now);                    // false: it was so before
+  void count();                               // at its first launch: in use by graphs from then on
+};
+std::shared_ptr<GraphMemory> find_graph_memory(uint64_t address);
+CUresult make_graph_memory(const ContextRef& context, Device* device, size_t bytes, std::shared_ptr<GraphMemory>* out);
+CUresult free_graph_memory(GraphMemory& memory);   // by cuMemFree or cuMemFreeAsync
+
+// What cudaGraphSetConditional sets: a word of device memory, whose address is the handle.
+struct Condition {
+  CUgraphConditionalHandle handle = 0;
+  Device* device = nullptr;
+  unsigned initial = 0;
+  bool assign = false;                        // to initial, at the start of each launch
+  bool used = false;                          // by a node: a handle serves one
+  unsigned get() const { return *reinterpret_cast<volatile unsigned*>(handle); }
+  void set(unsigned v) const { *reinterpret_cast<volatile unsigned*>(handle) = v; }
+  ~Condition();
+};
+
+// A count of references to a thing of the program; the destructor runs when graphs and program have given back the last.
+struct UserObject {
+  CUuserObject handle = nullptr;
+  void* thing = nullptr;
+  CUhostFn destroy = nullptr;
+  std::atomic<uint64_t> references{0};
+};
+Registry<CUuserObject, UserObject>& user_objects();
+CUresult release_object(const std::shared_ptr<UserObject>& object, uint64_t count);
+
 struct GraphNode {
   CUgraphNode handle = nullptr;
   Graph* graph = nullptr;
   Work work;
   std::vector<GraphNode*> before;             // dependencies, in the order they were given
+  std::map<const GraphNode*, CUgraphEdgeData> ports;   // of those edges that are not plain; they order as plain ones do
+  std::map<int, CUkernelNodeAttrValue> attributes;      // of a kernel node, as set
+  std::vector<CUgraph> body_handles;                    // of a conditional node, as the caller was told
   CUgraphNode original = nullptr;             // in a clone: the node it was made from
 };
 
@@ -24,7 +65,11 @@ struct Graph : std::enable_shared_from_this<Graph> {
   CUgraph handle = nullptr;
   std::vector<std::shared_ptr<GraphNode>> nodes;   // in order of creation
   GraphNode* add(Work work, std::vector<GraphNode*> before);
-  std::vector<std::pair<uint64_t, ContextRef>> owned_memory;   // allocated by captured cuMemAllocAsync; freed with the graph
+  std::vector<std::shared_ptr<Condition>> conditions;
+  std::map<std::shared_ptr<UserObject>, uint64_t> objects;     // references that the graph holds
+  std::weak_ptr<struct GraphExec> instance;        // the last one made of it
+  bool body = false;                               // of a child or conditional node: ends with it
+  GraphNode* find(CUgraphNode h) const;
   void end();                                      // its nodes' handles are dead from here on; executable copies may go on
   ~Graph();
 };
@@ -35,6 +80,8 @@ struct ExecNode {
   CUgraphNode source = nullptr;
   Work work;
   bool enabled = true;
+  std::vector<size_t> before;                 // places of what it depends on, in the same list
+  std::vector<std::vector<ExecNode>> bodies;  // of a child graph: one; of a conditional node: those to choose from
 };
 
 struct GraphExec {
@@ -80,8 +127,13 @@ Registry<CUgraphExec, GraphExec>& graph_execs();
 Registry<CUgraphNode, GraphNode>& nodes();
 GraphNode* find_node(CUgraphNode h);          // under capture_lock
 CUresult launch_graph(const std::shared_ptr<GraphExec>& exec, const StreamRef& stream);
-// The nodes in an order in which each follows what it depends on, children graphs flattened; empty with a node left: a cycle.
-CUresult flatten(const Graph& graph, std::vector<ExecNode>* out);
+// The nodes in an order in which each follows what it depends on; INVALID_VALUE: they form a cycle.
+CUresult put_in_order(const Graph& graph, std::vector<ExecNode>* out);
+CUgraphNodeType type_of(const Work& work);
+CUresult add_node(CUgraphNode* out, CUgraph h, const CUgraphNode* dependencies, size_t count, Work work);
+// Changes one node of an executable graph, also inside its children.
+CUresult change_exec(CUgraphExec h, CUgraphNode node, const std::function<CUresult(ExecNode&)>& change);
+bool legal_edge(const GraphNode& from, const CUgraphEdgeData& data);
 GraphRef clone(const Graph& graph, std::map<const GraphNode*, GraphNode*>* twins);   // under capture_lock
 
 }  // namespace softgpu::api

@@ -51,6 +51,8 @@ CUresult child_of(CUgraph h, ChildWork* out) {
   GraphRef child = graphs().find(h);
   REQUIRE(child);
   std::lock_guard lock(capture_lock());
+  for (auto& n : child->nodes)                    // its memory exists once
+    if (std::holds_alternative<AllocWork>(n->work) || std::holds_alternative<FreeWork>(n->work)) return CUDA_ERROR_NOT_SUPPORTED;
   std::map<const GraphNode*, GraphNode*> twins;
   out->graph = clone(*child, &twins);
   return CUDA_SUCCESS;
@@ -59,19 +61,7 @@ CUresult child_of(CUgraph h, ChildWork* out) {
 // ---- into a graph
 
 CUresult add(CUgraphNode* out, CUgraph h, const CUgraphNode* dependencies, size_t count, Work work) {
-  REQUIRE(out && (count == 0 || dependencies));
-  GraphRef graph = graphs().find(h);
-  REQUIRE(graph);
-  std::lock_guard lock(capture_lock());
-  std::vector<GraphNode*> before;
-  for (size_t i = 0; i < count; i++) {
-    GraphNode* n = find_node(dependencies[i]);
-    REQUIRE(n && n->graph == graph.get());
-    REQUIRE(std::find(before.begin(), before.end(), n) == before.end());
-    before.push_back(n);
-  }
-  *out = graph->add(std::move(work), std::move(before))->handle;
-  return CUDA_SUCCESS;
+  return add_node(out, h, dependencies, count, std::move(work));
 }
 
 // The node's work, when it is of that kind. Under capture_lock.
@@ -91,22 +81,6 @@ CUresult replace(CUgraphNode h, W work) {
 }
 
 // ---- into an executable graph
-
-template <class Change>
-CUresult change_exec(CUgraphExec h, CUgraphNode node, Change change) {
-  TRY(initialized());
-  auto exec = graph_execs().find(h);
-  REQUIRE(exec);
-  std::lock_guard lock(exec->m);
-  auto order = std::make_shared<std::vector<ExecNode>>(*exec->order);
-  for (auto& n : *order) {
-    if (n.source != node) continue;
-    TRY(change(n));
-    exec->order = order;
-    return CUDA_SUCCESS;
-  }
-  return CUDA_ERROR_INVALID_VALUE;
-}
 
 template <class W>
 CUresult replace_exec(CUgraphExec h, CUgraphNode node, W work) {
@@ -135,7 +109,69 @@ CUresult event_in(CUgraphNode h, CUevent* out) {
   return CUDA_SUCCESS;
 }
 
+// Those of streams and of programmatic launches are not a node's.
+bool of_kernel_nodes(CUkernelNodeAttrID attr) {
+  switch (int(attr)) {
+    case CU_LAUNCH_ATTRIBUTE_IGNORE:
+    case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY:
+    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
+    case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT: return false;
+    default: return int(attr) > 0 && int(attr) <= CU_LAUNCH_ATTRIBUTE_NVLINK_UTIL_CENTRIC_SCHEDULING;
+  }
+}
+
+// Keeps the old nodes' handles, by which the program knows them.
+bool same_shape(const std::vector<ExecNode>& old, std::vector<ExecNode>& now) {
+  if (old.size() != now.size()) return false;
+  for (size_t i = 0; i < old.size(); i++) {
+    if (old[i].before != now[i].before || type_of(old[i].work) != type_of(now[i].work) || old[i].bodies.size() != now[i].bodies.size()) return false;
+    now[i].source = old[i].source;
+    now[i].enabled = old[i].enabled;
+    for (size_t b = 0; b < old[i].bodies.size(); b++)
+      if (!same_shape(old[i].bodies[b], now[i].bodies[b])) return false;
+  }
+  return true;
+}
+
+ExecNode* find_in(std::vector<ExecNode>& order, CUgraphNode node) {
+  for (auto& n : order) {
+    if (n.source == node) return &n;
+    for (auto& body : n.bodies)
+      if (ExecNode* found = find_in(body, node)) return found;
+  }
+  return nullptr;
+}
 }  // namespace
+
+CUresult add_node(CUgraphNode* out, CUgraph h, const CUgraphNode* dependencies, size_t count, Work work) {
+  REQUIRE(out && (count == 0 || dependencies));
+  GraphRef graph = graphs().find(h);
+  REQUIRE(graph);
+  std::lock_guard lock(capture_lock());
+  std::vector<GraphNode*> before;
+  for (size_t i = 0; i < count; i++) {
+    GraphNode* n = find_node(dependencies[i]);
+    REQUIRE(n && n->graph == graph.get());
+    REQUIRE(std::find(before.begin(), before.end(), n) == before.end());
+    before.push_back(n);
+  }
+  *out = graph->add(std::move(work), std::move(before))->handle;
+  return CUDA_SUCCESS;
+}
+
+CUresult change_exec(CUgraphExec h, CUgraphNode node, const std::function<CUresult(ExecNode&)>& change) {
+  TRY(initialized());
+  auto exec = graph_execs().find(h);
+  REQUIRE(exec);
+  std::lock_guard lock(exec->m);
+  auto order = std::make_shared<std::vector<ExecNode>>(*exec->order);
+  ExecNode* n = find_in(*order, node);
+  REQUIRE(n);
+  TRY(change(*n));
+  exec->order = order;
+  return CUDA_SUCCESS;
+}
 }  // namespace softgpu::api
 
 using namespace softgpu::api;
@@ -208,30 +244,37 @@ CUresult cuGraphExecKernelNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNod
   return cuGraphExecKernelNodeSetParams_v2(hGraphExec, hNode, &params);
 }
 
-// Of the attributes only "cooperative" means anything here; the rest is accepted, and read back as 0.
+// Of the attributes only "cooperative" means anything here; the rest is kept.
 CUresult cuGraphKernelNodeGetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, CUkernelNodeAttrValue* value_out) {
   TRY(initialized());
-  REQUIRE(value_out);
+  REQUIRE(value_out && of_kernel_nodes(attr));
   std::lock_guard lock(capture_lock());
   KernelWork* k = work_in<KernelWork>(hNode);
   REQUIRE(k);
   memset(value_out, 0, sizeof *value_out);
+  auto& kept = find_node(hNode)->attributes;
+  if (auto it = kept.find(attr); it != kept.end()) *value_out = it->second;
   if (attr == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) value_out->cooperative = k->launch.cooperative;
   return CUDA_SUCCESS;
 }
 CUresult cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr, const CUkernelNodeAttrValue* value) {
   TRY(initialized());
-  REQUIRE(value);
+  REQUIRE(value && of_kernel_nodes(attr));
   std::lock_guard lock(capture_lock());
   KernelWork* k = work_in<KernelWork>(hNode);
   REQUIRE(k);
   if (attr == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) k->launch.cooperative = value->cooperative != 0;
+  find_node(hNode)->attributes[attr] = *value;
   return CUDA_SUCCESS;
 }
 CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode dst, CUgraphNode src) {
-  CUkernelNodeAttrValue value;
-  TRY(cuGraphKernelNodeGetAttribute(src, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value));
-  return cuGraphKernelNodeSetAttribute(dst, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value);
+  TRY(initialized());
+  std::lock_guard lock(capture_lock());
+  KernelWork *to = work_in<KernelWork>(dst), *from = work_in<KernelWork>(src);
+  REQUIRE(to && from);
+  to->launch.cooperative = from->launch.cooperative;
+  find_node(dst)->attributes = find_node(src)->attributes;
+  return CUDA_SUCCESS;
 }
 
 // Copies and fills
@@ -297,7 +340,12 @@ CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNod
   REQUIRE(memsetParams);
   MemsetWork work;
   TRY(work_of(*memsetParams, ctx, &work));
-  return replace_exec(hGraphExec, hNode, work);
+  return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    auto* old = std::get_if<MemsetWork>(&n.work);
+    REQUIRE(old && ((old->height == 1 && work.height == 1) || (old->height == work.height && old->width == work.width)));
+    *old = work;
+    return CUDA_SUCCESS;
+  });
 }
 
 // Host functions
@@ -335,6 +383,7 @@ CUresult cuGraphAddChildGraphNode(CUgraphNode* phGraphNode, CUgraph hGraph, cons
   TRY(initialized());
   ChildWork work;
   TRY(child_of(childGraph, &work));
+  work.graph->body = true;
   return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
 }
 CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode hNode, CUgraph* phGraph) {
@@ -394,6 +443,46 @@ CUresult cuGraphAddBatchMemOpNode(CUgraphNode* phGraphNode, CUgraph hGraph, cons
   return add(phGraphNode, hGraph, dependencies, numDependencies, std::move(work));
 }
 
+CUresult cuGraphBatchMemOpNodeGetParams(CUgraphNode hNode, CUDA_BATCH_MEM_OP_NODE_PARAMS* nodeParams_out) {
+  TRY(initialized());
+  REQUIRE(nodeParams_out);
+  std::lock_guard lock(capture_lock());
+  BatchWork* b = work_in<BatchWork>(hNode);
+  REQUIRE(b);
+  *nodeParams_out = {current_context() ? current_context()->handle : nullptr, unsigned(b->asked.size()), b->asked.data(), 0};
+  return CUDA_SUCCESS;
+}
+CUresult cuGraphBatchMemOpNodeSetParams(CUgraphNode hNode, const CUDA_BATCH_MEM_OP_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  BatchWork work;
+  TRY(work_of(*nodeParams, &work));
+  return replace(hNode, std::move(work));
+}
+CUresult cuGraphExecBatchMemOpNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_BATCH_MEM_OP_NODE_PARAMS* nodeParams) {
+  TRY(initialized());
+  REQUIRE(nodeParams);
+  BatchWork work;
+  TRY(work_of(*nodeParams, &work));
+  return replace_exec(hGraphExec, hNode, std::move(work));
+}
+CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, CUgraph childGraph) {
+  TRY(initialized());
+  GraphRef child = graphs().find(childGraph);
+  REQUIRE(child);
+  std::vector<ExecNode> body;
+  {
+    std::lock_guard lock(capture_lock());
+    TRY(put_in_order(*child, &body));
+  }
+  return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    REQUIRE(std::holds_alternative<ChildWork>(n.work));
+    if (!same_shape(n.bodies[0], body)) return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
+    n.bodies[0] = std::move(body);
+    return CUDA_SUCCESS;
+  });
+}
+
 CUresult cuGraphNodeSetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int isEnabled) {
   return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
     REQUIRE(std::holds_alternative<KernelWork>(n.work) || std::holds_alternative<CopyWork>(n.work) || std::holds_alternative<MemsetWork>(n.work));
@@ -404,6 +493,7 @@ CUresult cuGraphNodeSetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsign
 CUresult cuGraphNodeGetEnabled(CUgraphExec hGraphExec, CUgraphNode hNode, unsigned int* isEnabled) {
   REQUIRE(isEnabled);
   return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    REQUIRE(std::holds_alternative<KernelWork>(n.work) || std::holds_alternative<CopyWork>(n.work) || std::holds_alternative<MemsetWork>(n.work));
     *isEnabled = n.enabled;
     return CUDA_SUCCESS;
   });

@@ -1,6 +1,8 @@
 // Capture and graphs.
 #include "softgpu/api/test_support.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 class Graphs : public DriverTest {
@@ -270,4 +272,95 @@ TEST_F(Graphs, CapturedAllocation) {
   OK(cuGraphDestroy(graph));
   OK(cuMemGetInfo_v2(&after, &total));
   EXPECT_EQ(before + 4096, after);
+}
+
+// while (--*p) { *q += 3; } by a conditional node whose value a kernel sets, as nvcc compiles cudaGraphSetConditional.
+constexpr char kConditional[] = R"(.version 8.0
+.target sm_75
+.address_size 64
+.extern .func cudaGraphSetConditional(.param .b64 a, .param .b32 b);
+.visible .entry turn(.param .u64 h, .param .u64 p)
+{
+  .reg .b32 %r<4>;
+  .reg .b64 %rd<4>;
+  ld.param.u64 %rd1, [h];
+  ld.param.u64 %rd2, [p];
+  ld.global.u32 %r1, [%rd2];
+  sub.u32 %r1, %r1, 1;
+  st.global.u32 [%rd2], %r1;
+  ld.global.u32 %r2, [%rd2+4];
+  add.u32 %r2, %r2, 3;
+  st.global.u32 [%rd2+4], %r2;
+  {
+    .param .b64 param0;
+    st.param.b64 [param0+0], %rd1;
+    .param .b32 param1;
+    st.param.b32 [param1+0], %r1;
+    call.uni cudaGraphSetConditional, (param0, param1);
+  }
+  ret;
+}
+)";
+
+TEST_F(Graphs, WhileAKernelSaysSo) {
+  CUmodule module;
+  CUfunction turn;
+  OK(cuModuleLoadData(&module, kConditional));
+  OK(cuModuleGetFunction(&turn, module, "turn"));
+  CUdeviceptr p;
+  OK(cuMemAlloc_v2(&p, 8));
+  CUgraph graph;
+  OK(cuGraphCreate(&graph, 0));
+  CUgraphConditionalHandle handle;
+  OK(cuGraphConditionalHandleCreate(&handle, graph, context, 1, CU_GRAPH_COND_ASSIGN_DEFAULT));
+  CUgraphNodeParams params{};
+  params.type = CU_GRAPH_NODE_TYPE_CONDITIONAL;
+  params.conditional.handle = handle;
+  params.conditional.type = CU_GRAPH_COND_TYPE_WHILE;
+  params.conditional.size = 1;
+  CUgraphNode loop, body;
+  OK(cuGraphAddNode_v2(&loop, graph, nullptr, nullptr, 0, &params));
+  void* arguments[] = {&handle, &p};
+  CUDA_KERNEL_NODE_PARAMS k{};
+  k.func = turn;
+  k.gridDimX = k.gridDimY = k.gridDimZ = k.blockDimX = k.blockDimY = k.blockDimZ = 1;
+  k.kernelParams = arguments;
+  OK(cuGraphAddKernelNode_v2(&body, params.conditional.phGraph_out[0], nullptr, 0, &k));
+  CUgraphExec exec;
+  OK(cuGraphInstantiateWithFlags(&exec, graph, 0));
+  for (unsigned turns : {5u, 1u, 100u}) {
+    unsigned words[2] = {turns, 0};
+    OK(cuMemcpyHtoD_v2(p, words, 8));
+    OK(cuGraphLaunch(exec, nullptr));
+    OK(cuMemcpyDtoH_v2(words, p, 8));
+    EXPECT_EQ(0u, words[0]);
+    EXPECT_EQ(3 * turns, words[1]);
+  }
+  CUdeviceptr bad = 8;                              // not a handle: the kernel fails, nothing else
+  void* wrong[] = {&bad, &p};
+  k.kernelParams = wrong;
+  OK(cuGraphExecKernelNodeSetParams_v2(exec, body, &k));
+  OK(cuGraphLaunch(exec, nullptr));
+  EXPECT_CU(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
+}
+
+TEST_F(Graphs, AreDrawn) {
+  CUgraph graph, child;
+  CUgraphNode a, b;
+  OK(cuGraphCreate(&graph, 0));
+  OK(cuGraphCreate(&child, 0));
+  OK(cuGraphAddEmptyNode(&a, child, nullptr, 0));
+  OK(cuGraphAddChildGraphNode(&a, graph, nullptr, 0, child));
+  OK(cuGraphAddEmptyNode(&b, graph, &a, 1));
+  char path[] = "/tmp/tensor-fusion-dot.XXXXXX";
+  close(mkstemp(path));
+  OK(cuGraphDebugDotPrint(graph, path, 0));
+  FILE* f = fopen(path, "r");
+  char text[4096] = {};
+  ASSERT_GT(fread(text, 1, sizeof text - 1, f), 0u);
+  fclose(f);
+  unlink(path);
+  EXPECT_NE(nullptr, strstr(text, "cluster_1"));
+  EXPECT_NE(nullptr, strstr(text, " -> "));
+  EXPECT_NE(CUDA_SUCCESS, cuGraphDebugDotPrint(graph, "/nowhere/at/all", 0));
 }

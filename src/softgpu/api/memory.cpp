@@ -180,6 +180,10 @@ CUresult cuMemFree_v2(CUdeviceptr dptr) {
   TRY(enter(&context));
   if (!dptr) return CUDA_SUCCESS;
   TRY(refuse_unsafe());
+  if (auto memory = find_graph_memory(dptr)) {
+    memory->context->synchronize();
+    return free_graph_memory(*memory);
+  }
   Allocation a;
   if (!find_allocation(dptr, &a) || a.base != dptr || !a.freeable() || !a.id) return CUDA_ERROR_INVALID_VALUE;
   a.context->synchronize();      // work that may still use it

@@ -41,6 +41,15 @@ std::shared_ptr<Pool> current_pool(Device& device) {
 CUresult allocate_from(const std::shared_ptr<Pool>& pool, const ContextRef& context, size_t bytes, CUstream h, CUdeviceptr* out) {
   StreamRef stream;
   TRY(find_stream(h, context, &stream));
+  if (is_capturing(stream)) {                     // an allocation node
+    AllocWork work;
+    TRY(make_graph_memory(context, pool->device, bytes, &work.memory));
+    work.props.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
+    work.props.location = {CU_MEM_LOCATION_TYPE_DEVICE, pool->device->ordinal};
+    *out = work.memory->address;
+    CUresult result;
+    if (captured(stream, std::move(work), &result)) return result;
+  }
   if (pool->max_bytes && pool->used + bytes > pool->max_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
   uint64_t address = pool->device->allocate(bytes);
   if (!address && !is_capturing(stream)) {        // frees that streams have still to reach
@@ -48,15 +57,6 @@ CUresult allocate_from(const std::shared_ptr<Pool>& pool, const ContextRef& cont
     address = pool->device->allocate(bytes);
   }
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
-  CUresult result;
-  if (is_capturing(stream) && captured(stream, AllocWork{address, bytes}, &result)) {
-    if (result != CUDA_SUCCESS) {
-      pool->device->free(address);
-      return result;
-    }
-    std::lock_guard lock(capture_lock());
-    stream->capture->graph->owned_memory.emplace_back(address, context);
-  }
   remember({.base = address, .bytes = bytes, .kind = MemoryKind::pool, .context = context, .device = pool->device, .pool = pool});
   *out = address;
   return CUDA_SUCCESS;
@@ -91,7 +91,8 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   Allocation a;
   REQUIRE(find_allocation(dptr, &a) && a.base == dptr && a.id && (a.kind == MemoryKind::pool || a.kind == MemoryKind::device));
   CUresult result;
-  if (is_capturing(stream) && captured(stream, FreeWork{dptr}, &result)) return result;
+  if (is_capturing(stream) && captured(stream, FreeWork{dptr, {}}, &result)) return result;
+  if (auto memory = find_graph_memory(dptr)) return free_graph_memory(*memory);
   TRY(refuse_implicit(stream));
   // The address is dead to the program from here on, so a second free of it fails; the bytes go when the stream gets there.
   REQUIRE(take_allocation(dptr, &a, [](const Allocation& x) { return x.kind == MemoryKind::pool || x.kind == MemoryKind::device; }));
@@ -235,25 +236,6 @@ CUresult cuMemGetMemPool(CUmemoryPool* pool, CUmemLocation* location, CUmemAlloc
 CUresult cuMemSetMemPool(CUmemLocation* location, CUmemAllocationType type, CUmemoryPool pool) {
   REQUIRE(location && type == CU_MEM_ALLOCATION_TYPE_PINNED);
   return location->type == CU_MEM_LOCATION_TYPE_DEVICE ? cuDeviceSetMemPool(location->id, pool) : CUDA_ERROR_NOT_SUPPORTED;
-}
-
-// Memory of graphs is not pooled: nothing is kept back.
-CUresult cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute, void* value) {
-  TRY(initialized());
-  if (!device_of(device)) return CUDA_ERROR_INVALID_DEVICE;
-  REQUIRE(value);
-  *static_cast<cuuint64_t*>(value) = 0;
-  return CUDA_SUCCESS;
-}
-CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute, void* value) {
-  TRY(initialized());
-  if (!device_of(device)) return CUDA_ERROR_INVALID_DEVICE;
-  REQUIRE(value && *static_cast<cuuint64_t*>(value) == 0);
-  return CUDA_SUCCESS;
-}
-CUresult cuDeviceGraphMemTrim(CUdevice device) {
-  TRY(initialized());
-  return device_of(device) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
 }  // extern "C"

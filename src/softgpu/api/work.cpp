@@ -151,7 +151,9 @@ struct Performer {
   // These have their effect when they are submitted (event.cpp, launch_graph).
   CUresult operator()(const RecordWork&) { return CUDA_SUCCESS; }
   CUresult operator()(const WaitWork&) { return CUDA_SUCCESS; }
+  // Their inner graphs are run by graph.cpp.
   CUresult operator()(const ChildWork&) { return CUDA_SUCCESS; }
+  CUresult operator()(const ConditionalWork&) { return CUDA_SUCCESS; }
   CUresult operator()(const AllocWork&) { return CUDA_SUCCESS; }
   CUresult operator()(const EmptyWork&) { return CUDA_SUCCESS; }
 };

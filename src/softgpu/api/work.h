@@ -42,12 +42,13 @@ struct WaitWork { std::shared_ptr<Event> event; };
 struct ValueWork { bool wait = false, wide = false; uint64_t address = 0, value = 0; unsigned flags = 0; };
 struct BatchWork { std::vector<ValueWork> operations; std::vector<CUstreamBatchMemOpParams> asked; };
 struct ChildWork { std::shared_ptr<Graph> graph; };
-struct AllocWork { uint64_t address = 0; size_t bytes = 0; };
-struct FreeWork { uint64_t address = 0; bool of_graph = false; };   // of_graph: the memory stays with the graph
+struct AllocWork { std::shared_ptr<struct GraphMemory> memory; CUmemPoolProps props = {}; };
+struct FreeWork { uint64_t address = 0; std::shared_ptr<struct GraphMemory> of_graph; };   // of_graph: the bytes stay with the graph
+struct ConditionalWork { std::shared_ptr<struct Condition> condition; CUgraphConditionalNodeType type; std::vector<std::shared_ptr<Graph>> bodies; };
 struct EmptyWork {};
 
 using Work = std::variant<KernelWork, CopyWork, MemsetWork, HostWork, CallbackWork, RecordWork, WaitWork, ValueWork, BatchWork,
-                          ChildWork, AllocWork, FreeWork, EmptyWork>;
+                          ChildWork, AllocWork, FreeWork, EmptyWork, ConditionalWork>;
 
 CUresult make_batch(const Context& context, unsigned count, const CUstreamBatchMemOpParams* asked, BatchWork* out);
 // Does the work in the calling thread and returns when it is done.

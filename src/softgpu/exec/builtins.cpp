@@ -7,7 +7,7 @@
 namespace softgpu {
 namespace {
 
-enum { kNone, kPrintf, kMalloc, kFree, kAssert, kDeviceRuntime };
+enum { kNone, kPrintf, kMalloc, kFree, kAssert, kDeviceRuntime, kSetConditional };
 constexpr size_t kLongestString = 64 << 10;   // what %s shows at most
 
 class Call {
@@ -121,7 +121,7 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
 }  // namespace
 
 int Builtins::number(std::string_view name) {
-  return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert
+  return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert : name == "cudaGraphSetConditional" ? kSetConditional
          : name.substr(0, 3) == "cnp" || name.substr(0, 14) == "__cuda_syscall" ? kDeviceRuntime : kNone;   // libcudadevrt: launches from kernels
 }
 
@@ -146,6 +146,13 @@ bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number
         }
         break;
       }
+      case kSetConditional:                      // the handle is the address of the word (api/graph.h)
+        if (c.readable(c.argument(0)) < 4) {
+          w.fault = 700, w.fault_lane = static_cast<uint32_t>(lane), w.fault_text = "cudaGraphSetConditional: not a conditional handle";
+          return false;
+        }
+        *reinterpret_cast<volatile uint32_t*>(c.argument(0)) = static_cast<uint32_t>(c.argument(1));
+        break;
       case kDeviceRuntime:
         w.fault = 719, w.fault_lane = static_cast<uint32_t>(lane), w.fault_text = "launching kernels from a kernel is not supported";
         return false;
