@@ -150,7 +150,9 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int* major,
   *minor = profile_of(index).minor();
   return NVML_SUCCESS;
 }
-nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t* type) { return constant(device, type, NVML_BRAND_NVIDIA); }
+nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t* type) {
+  return told(device, type, [](P p) { return p.brand == "tesla" ? NVML_BRAND_TESLA : p.brand == "geforce" ? NVML_BRAND_GEFORCE : NVML_BRAND_NVIDIA; });
+}
 nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchitecture_t* arch) {
   return told(device, arch, [](P p) {
     int cc = p.chip.capability;
@@ -175,14 +177,22 @@ nvmlReturn_t nvmlDeviceGetVirtualizationMode(nvmlDevice_t device, nvmlGpuVirtual
 nvmlReturn_t nvmlDeviceGetPerformanceState(nvmlDevice_t device, nvmlPstates_t* pState) { return constant(device, pState, NVML_PSTATE_0); }
 nvmlReturn_t nvmlDeviceGetPowerState(nvmlDevice_t device, nvmlPstates_t* pState) { return constant(device, pState, NVML_PSTATE_0); }
 nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t a, nvmlDevice_t b, nvmlGpuTopologyLevel_t* level) {
-  int index;
-  NVML_TRY(index_of(b, &index));
-  return constant(a, level, a == b ? NVML_TOPOLOGY_INTERNAL : NVML_TOPOLOGY_NODE);
+  int i, j;
+  NVML_TRY(index_of(a, &i));
+  NVML_TRY(index_of(b, &j));
+  NVML_REQUIRE(level);
+  *level = i == j ? NVML_TOPOLOGY_INTERNAL : profile_of(i).numa_node == profile_of(j).numa_node ? NVML_TOPOLOGY_NODE : NVML_TOPOLOGY_SYSTEM;
+  return NVML_SUCCESS;
 }
-nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t a, nvmlDevice_t b, nvmlGpuP2PCapsIndex_t, nvmlGpuP2PStatus_t* status) {
-  int index;
-  NVML_TRY(index_of(b, &index));
-  return constant(a, status, NVML_P2P_STATUS_NOT_SUPPORTED);
+nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t a, nvmlDevice_t b, nvmlGpuP2PCapsIndex_t caps, nvmlGpuP2PStatus_t* status) {
+  int i, j;
+  NVML_TRY(index_of(a, &i));
+  NVML_TRY(index_of(b, &j));
+  NVML_REQUIRE(status && i != j);
+  auto link = api::profile().peers;
+  bool able = caps == NVML_P2P_CAPS_INDEX_NVLINK ? link == api::PeerLink::nvlink : link != api::PeerLink::none;
+  *status = able ? NVML_P2P_STATUS_OK : NVML_P2P_STATUS_NOT_SUPPORTED;
+  return NVML_SUCCESS;
 }
 
 // Clocks, power and temperature are those of the profile: nothing here gets warm.
@@ -194,7 +204,6 @@ nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensor
 nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, nvmlTemperatureThresholds_t, unsigned int* temp) {
   return constant(device, temp, 90u);
 }
-nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int* power) { return told(device, power, [](P p) { return p.idle_power_w * 1000; }); }
 nvmlReturn_t nvmlDeviceGetPowerManagementMode(nvmlDevice_t device, nvmlEnableState_t* mode) {
   return constant(device, mode, NVML_FEATURE_ENABLED);
 }

@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include <string>
 #include <vector>
 
@@ -112,4 +115,75 @@ TEST_F(Device, Facts) {
   nvmlDevice_t other;
   EXPECT_EQ(NVML_ERROR_INVALID_ARGUMENT, nvmlDeviceGetHandleByIndex_v2(1, &other));
   EXPECT_EQ(NVML_ERROR_NOT_SUPPORTED, nvmlDeviceGetFanSpeed(device, &v));
+}
+
+// A kernel that spins until the host writes a word: busy for as long as the test wants.
+constexpr char kSpin[] = R"(.version 7.0
+.target sm_70
+.address_size 64
+.visible .entry spin(.param .u64 p)
+{
+  .reg .pred %p<2>;
+  .reg .b32 %r<2>;
+  .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [p];
+again:
+  ld.volatile.global.u32 %r1, [%rd1];
+  setp.eq.u32 %p1, %r1, 0;
+  @%p1 bra again;
+  ret;
+}
+)";
+
+TEST_F(Device, IsAsBusyAsItsKernels) {
+  CUcontext context;
+  CUmodule module;
+  CUfunction spin;
+  ASSERT_EQ(CUDA_SUCCESS, cuInit(0));
+  ASSERT_EQ(CUDA_SUCCESS, cuCtxCreate_v2(&context, 0, 0));
+  ASSERT_EQ(CUDA_SUCCESS, cuModuleLoadData(&module, kSpin));
+  ASSERT_EQ(CUDA_SUCCESS, cuModuleGetFunction(&spin, module, "spin"));
+  nvmlUtilization_t u;
+  unsigned idle_power, power, count = 0;
+  ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetUtilizationRates(device, &u));
+  EXPECT_EQ(0u, u.gpu);
+  ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetPowerUsage(device, &idle_power));
+  EXPECT_EQ(NVML_ERROR_NOT_FOUND, nvmlDeviceGetProcessUtilization(device, nullptr, &count, 0));
+  void* word;
+  ASSERT_EQ(CUDA_SUCCESS, cuMemHostAlloc(&word, 64, 0));
+  *static_cast<volatile unsigned*>(word) = 0;
+  void* params[] = {&word};
+  ASSERT_EQ(CUDA_SUCCESS, cuLaunchKernel(spin, 1, 1, 1, 1, 1, 1, 0, nullptr, params, nullptr));
+  unsigned busy = 0;                              // while it runs, the busy part of the last second only grows
+  for (int i = 0; i < 3000 && busy < 30; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetUtilizationRates(device, &u));
+    EXPECT_GE(u.gpu, busy);
+    busy = u.gpu;
+  }
+  EXPECT_GE(busy, 30u);
+  ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetPowerUsage(device, &power));
+  EXPECT_GT(power, idle_power);
+  *static_cast<volatile unsigned*>(word) = 1;
+  ASSERT_EQ(CUDA_SUCCESS, cuCtxSynchronize());
+  nvmlProcessUtilizationSample_t mine[8];
+  count = 8;
+  ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetProcessUtilization(device, mine, &count, 0));
+  ASSERT_EQ(1u, count);
+  EXPECT_EQ(unsigned(getpid()), mine[0].pid);
+  EXPECT_GT(mine[0].smUtil, 0u);
+  EXPECT_EQ(NVML_ERROR_NOT_FOUND, nvmlDeviceGetProcessUtilization(device, mine, &count, mine[0].timeStamp + 1000000));
+  nvmlValueType_t type;
+  nvmlSample_t samples[100];
+  count = 100;
+  ASSERT_EQ(NVML_SUCCESS, nvmlDeviceGetSamples(device, NVML_GPU_UTILIZATION_SAMPLES, 0, &type, &count, samples));
+  unsigned highest = 0;
+  for (unsigned i = 0; i < count; i++) highest = std::max(highest, samples[i].sampleValue.uiVal);
+  EXPECT_GT(highest, 0u);
+  EXPECT_LE(highest, 100u);
+  char name[4096];
+  EXPECT_EQ(NVML_SUCCESS, nvmlSystemGetProcessName(unsigned(getpid()), name, sizeof name));
+  EXPECT_NE(nullptr, strstr(name, "nvml"));
+  ASSERT_EQ(CUDA_SUCCESS, cuMemFreeHost(word));
+  ASSERT_EQ(CUDA_SUCCESS, cuCtxDestroy_v2(context));
 }

@@ -1,4 +1,4 @@
-// Memory in use and the processes that use it, as the processes themselves have written it into /dev/shm. Any thread may call.
+// Memory in use and the processes that use it, as the processes themselves have written it into /dev/shm. How busy they are: utilization.cpp. Any thread may call.
 #include <vector>
 
 #include "softgpu/api/shared_usage.h"
@@ -63,7 +63,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t* memory) 
   int index;
   NVML_TRY(index_of(device, &index));
   NVML_REQUIRE(memory);
-  uint64_t total = profile_of(index).memory_bytes, used = used_bytes(index);
+  uint64_t total = profile_of(index).memory_bytes, used = used_bytes(index) + profile_of(index).reserved_bytes;
   *memory = {total, used < total ? total - used : 0, used};
   return NVML_SUCCESS;
 }
@@ -73,7 +73,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t* me
   if (memory->version != nvmlMemory_v2) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
   nvmlMemory_t plain;
   NVML_TRY(nvmlDeviceGetMemoryInfo(device, &plain));
-  *memory = {nvmlMemory_v2, plain.total, 0, plain.free, plain.used};
+  unsigned long long reserved = profile_of(int(reinterpret_cast<uintptr_t>(device)) - 1).reserved_bytes;   // plain.used has it in it
+  *memory = {nvmlMemory_v2, plain.total, reserved, plain.free, plain.used - reserved};
   return NVML_SUCCESS;
 }
 
@@ -82,14 +83,6 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t* 
   NVML_TRY(index_of(device, &index));
   NVML_REQUIRE(bar1Memory);
   *bar1Memory = {256ull << 20, 256ull << 20, 0};
-  return NVML_SUCCESS;
-}
-
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t* utilization) {
-  int index;
-  NVML_TRY(index_of(device, &index));
-  NVML_REQUIRE(utilization);
-  *utilization = {0, unsigned(used_bytes(index) * 100 / (profile_of(index).memory_bytes | 1))};
   return NVML_SUCCESS;
 }
 
