@@ -107,9 +107,20 @@ TEST(Profiles, EnvironmentDecidesNumberAndMemory) {
 
 // What follows asks the libraries, as the profile that the environment names.
 
+TEST(Profiles, OneThatCannotBeReadLeavesNoDevice) {
+  if (environment("TF_SOFTGPU_PROFILE") != "nowhere") GTEST_SKIP() << "run with TF_SOFTGPU_PROFILE=nowhere";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(CUDA_ERROR_NO_DEVICE, cuInit(0));
+  EXPECT_EQ(NVML_ERROR_DRIVER_NOT_LOADED, nvmlInit_v2());
+  std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(std::string::npos, said.find("tensor-fusion: TF_SOFTGPU_PROFILE=nowhere: cannot read ")) << said;
+  int n = 1;
+  EXPECT_EQ(CUDA_ERROR_NOT_INITIALIZED, cuDeviceGetCount(&n));
+}
+
 TEST(Profiles, BothLibrariesTellTheFile) {
   std::string name = environment("TF_SOFTGPU_PROFILE");
-  if (name.empty()) GTEST_SKIP() << "TF_SOFTGPU_PROFILE names no profile";
+  if (name.empty() || name == "nowhere") GTEST_SKIP() << "TF_SOFTGPU_PROFILE names no profile";
   Profile p = read(file_text(name));
   ASSERT_EQ("", p.error);
   const DeviceProfile& d = p.devices.at(0);
@@ -180,7 +191,7 @@ constexpr char kNewest[] = ".version 8.6\n.target sm_120\n.address_size 64\n.vis
 
 TEST(Profiles, DecideOccupancyAndCode) {
   std::string name = environment("TF_SOFTGPU_PROFILE");
-  if (name.empty()) GTEST_SKIP() << "TF_SOFTGPU_PROFILE names no profile";
+  if (name.empty() || name == "nowhere") GTEST_SKIP() << "TF_SOFTGPU_PROFILE names no profile";
   const Profile p = read(file_text(name));
   const DeviceProfile& d = p.devices.at(0);
   ASSERT_EQ(CUDA_SUCCESS, cuInit(0));
