@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "softgpu/api/event.h"
+#include "base/log.h"
 #include "softgpu/api/graph.h"
+#include "softgpu/device_launch.h"
 
 namespace softgpu::api {
 
@@ -79,6 +81,10 @@ CUresult copy_parameters(const KernelInfo& info, void** params, void** extra, st
 
 CUresult make_kernel(const FunctionRef& function, CUfunction named, const Shape& shape, bool cooperative, void** params, void** extra,
                      KernelWork* out) {
+  if (launches_kernels(*function->kernel)) {
+    base::log(base::Level::warn, "kernel %s launches kernels itself (dynamic parallelism): not supported", function->info->name.c_str());
+    return CUDA_ERROR_NOT_SUPPORTED;
+  }
   TRY(check_shape(*function, shape, cooperative));
   TRY(copy_parameters(*function->info, params, extra, &out->params));
   out->function = function;

@@ -123,6 +123,21 @@ TEST_F(Code, LaunchShapesAreChecked) {
   EXPECT_EQ(1, at(0));
 }
 
+TEST_F(Code, KernelsThatLaunchKernelsAreRefusedAtLaunch) {
+  const char* ptx = ".version 8.0\n.target sm_90\n.address_size 64\n.extern .func (.param .b64 r) cudaGetParameterBufferV2(.param .b64 f);\n"
+                    ".func start() { .param .b64 a, b; .reg .b64 %q; st.param.b64 [a], 0; call (b), cudaGetParameterBufferV2, (a); ret; }\n"
+                    ".visible .entry parent() { call start; ret; }\n.visible .entry plain() { ret; }\n";
+  CUmodule m;
+  CUfunction parent, plain;
+  OK(cuModuleLoadData(&m, ptx));
+  OK(cuModuleGetFunction(&parent, m, "parent"));
+  OK(cuModuleGetFunction(&plain, m, "plain"));
+  EXPECT_CU(CUDA_ERROR_NOT_SUPPORTED, cuLaunchKernel(parent, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  OK(cuLaunchKernel(plain, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  OK(cuCtxSynchronize());
+  OK(cuModuleUnload(m));
+}
+
 TEST_F(Code, FunctionFacts) {
   size_t offset, size;
   OK(cuFuncGetParamInfo(add, 1, &offset, &size));

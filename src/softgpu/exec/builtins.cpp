@@ -120,9 +120,15 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
 
 }  // namespace
 
+bool Builtins::launches(std::string_view name) {
+  for (const char* part : {"cudaLaunchDevice", "cudaGetParameterBuffer", "cnpLaunch", "cnpGetParameterBuffer"})
+    if (name.find(part) != name.npos) return true;
+  return false;
+}
+
 int Builtins::number(std::string_view name) {
   return name == "vprintf" ? kPrintf : name == "malloc" ? kMalloc : name == "free" ? kFree : name == "__assertfail" ? kAssert : name == "cudaGraphSetConditional" ? kSetConditional
-         : name.substr(0, 3) == "cnp" || name.substr(0, 14) == "__cuda_syscall" ? kDeviceRuntime : kNone;   // libcudadevrt: launches from kernels
+         : name.substr(0, 3) == "cnp" || name.substr(0, 14) == "__cuda_syscall" || launches(name) ? kDeviceRuntime : kNone;   // libcudadevrt: launches from kernels
 }
 
 bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number, uint32_t mask) {

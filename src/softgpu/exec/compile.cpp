@@ -161,9 +161,13 @@ class Compiler {
     }
     state_[index] = 1;
     Function& f = *p_.functions[index];
-    bool u = f.calls_indirectly;
+    bool u = f.calls_indirectly, starts = Builtins::launches(f.name);
     uint64_t below = 0;
-    for (uint32_t c : f.callees) below = std::max(below, depth(c, &u, level + 1));
+    for (uint32_t c : f.callees) {
+      below = std::max(below, depth(c, &u, level + 1));
+      starts |= launches_[c];
+    }
+    launches_[index] = starts;
     uint64_t mine = (uint64_t{f.frame_bytes} + 15) / 16 * 16;
     state_[index] = 2;
     unknown_[index] = u;
@@ -173,7 +177,7 @@ class Compiler {
 
   void describe() {
     size_t n = p_.functions.size();
-    state_.assign(n, 0), unknown_.assign(n, false), depth_.assign(n, 0);
+    state_.assign(n, 0), unknown_.assign(n, false), depth_.assign(n, 0), launches_.assign(n, false);
     size_t kernels = 0;
     for (auto& src : sources_) for (Symbol& s : src->symbols) kernels += s.function && s.entry && s.body && !s.definition;
     p_.infos.reserve(kernels);
@@ -198,7 +202,7 @@ class Compiler {
         info.explicit_cluster = s.explicit_cluster;
         info.ptx_version = src->target;
         if (info.static_shared_bytes > kMostStaticShared) throw PtxError{s.line, "kernel " + quoted(s.name) + " uses too much shared data (" + std::to_string(info.static_shared_bytes) + " bytes, 49152 max)"};
-        p_.kernels.push_back({s.index, std::max(16u, shared_of_[s.index].second), static_cast<uint32_t>(local), unknown});
+        p_.kernels.push_back({s.index, std::max(16u, shared_of_[s.index].second), static_cast<uint32_t>(local), unknown, launches_[s.index]});
         p_.infos.push_back(std::move(info));
       }
   }
@@ -210,7 +214,7 @@ class Compiler {
   uint32_t function_shared_bytes_ = 0, function_shared_align_ = 16;
   std::unordered_map<uint32_t, std::pair<uint32_t, uint32_t>> shared_of_;
   std::vector<uint8_t> state_;
-  std::vector<bool> unknown_;
+  std::vector<bool> unknown_, launches_;
   std::vector<uint64_t> depth_;
 };
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "softgpu/device_launch.h"
 #include "softgpu/exec/program.h"
 #include "softgpu/fatbin/fatbin.h"
 
@@ -109,10 +110,13 @@ bool Program::place() {
     k.shared_align = c.shared_align;
     k.local_bytes = c.local_bytes;
     k.stack = c.stack;
+    k.launches = c.launches;
     by_name_[k.info->name] = &k;
   }
   return true;
 }
+
+bool launches_kernels(const Kernel& kernel) { return kernel.launches; }
 
 Outcome load(std::span<const std::span<const uint8_t>> images, Memory& memory, int compute_capability, std::unique_ptr<Module>* out) {
   static Cache* cache = new Cache;

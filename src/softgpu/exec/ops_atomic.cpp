@@ -39,6 +39,12 @@ struct AddF32Ftz {   // in global memory subnormals count as zero
   }
 };
 struct AddF64 { static uint64_t f(uint64_t old, uint64_t v, uint64_t) { return bits_of(double_of(old) + double_of(v)); } };
+struct AddF64Global {   // NaNs pass as they are
+  static uint64_t f(uint64_t old, uint64_t v, uint64_t) {
+    auto nan = [](uint64_t b) { return (b & ~(1ull << 63)) > 0x7ff0000000000000; };
+    return nan(v) ? v : nan(old) ? old : bits_of(double_of(old) + double_of(v));
+  }
+};
 struct AddF16 { static uint16_t f(uint16_t old, uint16_t v, uint16_t) { return float_to_half(half_to_float(old) + half_to_float(v)); } };
 struct AddBF16 { static uint16_t f(uint16_t old, uint16_t v, uint16_t) { return float_to_brain(brain_to_float(old) + brain_to_float(v)); } };
 template <bool Brain, bool Max> struct PickHalf {   // -0 is less than +0; a NaN gives the other operand
@@ -92,17 +98,15 @@ template <class W, class F, bool Cas> void atomic(Warp& w, const Insn& in, uint3
   if (in.r[0] != kNoReg) blend<Box<W>>(reg<W>(w, in.r[0]), old, mask);
 }
 
-// add.f32: which rule holds depends on where the word lies.
-void add_f32(Warp& w, const Insn& in, uint32_t mask) {
-  if (kSpaceOf(in) == Space::Shared) return atomic<uint32_t, AddF32, false>(w, in, mask);
+// add.f32 and add.f64: which rule holds depends on where the word lies.
+template <class W, class Global, class Local> void add_float(Warp& w, const Insn& in, uint32_t mask) {
+  if (kSpaceOf(in) == Space::Shared) return atomic<W, Local, false>(w, in, mask);
   uint32_t inside = 0;   // generic addresses of shared memory
   if (in.flags & kAddress64)
-    for (uint32_t m = mask; m; m &= m - 1) {
-      uint64_t a = reg<uint64_t>(w, in.r[1])[__builtin_ctz(m)] + static_cast<uint64_t>(in.imm) - reinterpret_cast<uint64_t>(w.shared);
-      if (a < w.shared_bytes) inside |= m & -m;
-    }
-  if (mask & ~inside) atomic<uint32_t, AddF32Ftz, false>(w, in, mask & ~inside);
-  if (inside && !w.fault) atomic<uint32_t, AddF32, false>(w, in, inside);
+    for (uint32_t m = mask; m; m &= m - 1)
+      if (cluster_block(w, reg<uint64_t>(w, in.r[1])[__builtin_ctz(m)] + static_cast<uint64_t>(in.imm), sizeof(W)) != kNoBlock) inside |= m & -m;
+  if (mask & ~inside) atomic<W, Global, false>(w, in, mask & ~inside);
+  if (inside && !w.fault) atomic<W, Local, false>(w, in, inside);
 }
 
 // 128 bits: exch and cas only, the two halves in arrays of their own.
@@ -160,8 +164,8 @@ Fn select_atomic(const Key& k) {
     case Ty::B64: case Ty::U64: case Ty::S64: return integer<uint64_t, int64_t>(k);
     case Ty::B16: return k.sub == kCas ? fn<uint16_t, uint16_t, kCas>() : k.sub == kExch ? fn<uint16_t, uint16_t, kExch>() : nullptr;
     case Ty::B128: return k.sub == kCas ? atomic128<true> : k.sub == kExch ? atomic128<false> : nullptr;
-    case Ty::F32: return k.sub == kAdd ? add_f32 : nullptr;
-    case Ty::F64: return k.sub == kAdd ? atomic<uint64_t, AddF64, false> : nullptr;
+    case Ty::F32: return k.sub == kAdd ? add_float<uint32_t, AddF32Ftz, AddF32> : nullptr;
+    case Ty::F64: return k.sub == kAdd ? add_float<uint64_t, AddF64Global, AddF64> : nullptr;
     case Ty::F16: return pick16<AddF16, false>(k.sub);
     case Ty::BF16: return pick16<AddBF16, true>(k.sub);
     case Ty::F16x2: return pick32<AddF16, false>(k.sub);

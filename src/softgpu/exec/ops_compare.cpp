@@ -59,6 +59,7 @@ template <class L, Cmp C, Mix M> void setp_mixed(Warp& w, const Insn& in, uint32
   if (in.r[1] != kNoReg) set_pred(w, in.r[1], mask, q);
 }
 template <bool High> struct HalfOf2 { using Word = uint32_t; using V = float; static V v(uint32_t w) { return half_to_float(static_cast<uint16_t>(High ? w >> 16 : w)); } };
+template <bool High> struct HalfOf2Ftz { using Word = uint32_t; using V = float; static V v(uint32_t w) { return half_to_float(half_flush(static_cast<uint16_t>(High ? w >> 16 : w))); } };
 template <bool High> struct BrainOf2 { using Word = uint32_t; using V = float; static V v(uint32_t w) { return float_of(High ? w & 0xffff0000 : w << 16); } };
 template <template <bool> class L, Cmp C, Mix M> void setp_pair(Warp& w, const Insn& in, uint32_t mask) {
   uint32_t p = mixed<M>(w, in, compare_all<L<false>, C>(w, in)), q = mixed<M>(w, in, compare_all<L<true>, C>(w, in));
@@ -182,7 +183,7 @@ Fn select_compare(const Key& k) {
         case Ty::F64: return floating<AsIs<double>>(k);
         case Ty::F16: return ftz ? floating<HalfFtz>(k) : floating<Half>(k);
         case Ty::BF16: return floating<Brain>(k);
-        case Ty::F16x2: return pairs<HalfOf2>(k);
+        case Ty::F16x2: return ftz ? pairs<HalfOf2Ftz>(k) : pairs<HalfOf2>(k);
         case Ty::BF16x2: return pairs<BrainOf2>(k);
         default: return nullptr;
       }

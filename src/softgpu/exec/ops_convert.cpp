@@ -123,9 +123,9 @@ template <Ty D, Src S> void general(Warp& w, const Insn& in, uint32_t mask) {
   uint8_t round = static_cast<uint8_t>(in.imm);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    uint64_t b = store_bits(load<S>(w, in.r[1], i, flags & kFtz), D, round, flags, S == Src::F64);
+    uint64_t b = store_bits(load<S>(w, in.r[1], i, D != Ty::F16 && (flags & kFtz)), D, round, flags, S == Src::F64);
     if constexpr (D == Ty::TF32)   // rna only cuts a NaN
-      if (uint32_t raw = reg<uint32_t>(w, in.r[1])[i]; round == kAway && (raw & 0x7fffffff) > 0x7f800000) b = raw & 0xffffe000;
+      if (uint32_t raw = reg<uint32_t>(w, in.r[1])[i]; round == kAway && (raw & 0x7fffffff) > 0x7f800000) b = (raw & 0xffffe000) - (flags & kFinite ? 0x2000 : 0);
     if constexpr (D == Ty::F64) reg<uint64_t>(w, in.r[0])[i] = b;
     else reg<uint32_t>(w, in.r[0])[i] = static_cast<uint32_t>(b);
   }

@@ -100,10 +100,12 @@ template <class H> Fn select(const Key& k, bool pair) {
     case Op::FNeg: return z ? BOTH(1, Neg<H, kZ>) : BOTH(1, Neg<H, 0>);
     case Op::FAbs: return z ? BOTH(1, Abs<H, kZ>) : BOTH(1, Abs<H, 0>);
     case Op::FMin:
+      if (z && x) return nan ? BOTH(2, Pick<H, false, true, true, true>) : BOTH(2, Pick<H, false, false, true, true>);
       if (z) return nan ? BOTH(2, Pick<H, false, true, false, true>) : BOTH(2, Pick<H, false, false, false, true>);
       if (x) return nan ? BOTH(2, Pick<H, false, true, true, false>) : BOTH(2, Pick<H, false, false, true, false>);
       return nan ? BOTH(2, Pick<H, false, true, false, false>) : BOTH(2, Pick<H, false, false, false, false>);
     case Op::FMax:
+      if (z && x) return nan ? BOTH(2, Pick<H, true, true, true, true>) : BOTH(2, Pick<H, true, false, true, true>);
       if (z) return nan ? BOTH(2, Pick<H, true, true, false, true>) : BOTH(2, Pick<H, true, false, false, true>);
       if (x) return nan ? BOTH(2, Pick<H, true, true, true, false>) : BOTH(2, Pick<H, true, false, true, false>);
       return nan ? BOTH(2, Pick<H, true, true, false, false>) : BOTH(2, Pick<H, true, false, false, false>);

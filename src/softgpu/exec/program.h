@@ -21,6 +21,7 @@ class Kernel {
   uint32_t shared_bytes = 0;      // static
   uint32_t shared_align = 16;     // of the extern arrays behind it
   uint32_t local_bytes = 0;       // of one thread: all frames of the deepest call chain
+  bool launches = false;          // starts kernels itself
   bool stack = false;             // and a stack behind them: it recurses or calls by address
   // With a stack limit as cuCtxSetLimit has it. Frames are larger here than in hardware, which keeps arguments in registers.
   uint64_t local_bytes_with(uint64_t stack_limit) const {
@@ -47,7 +48,7 @@ struct CodeVariable {
   std::vector<VariableAddress> addresses;
 };
 
-struct KernelCode { uint32_t function, shared_align, local_bytes; bool stack; };
+struct KernelCode { uint32_t function, shared_align, local_bytes; bool stack, launches; };
 
 // What PTX texts say, whatever the device and wherever their variables lie. Shared by all modules loaded from the same texts; immutable.
 struct Code {

@@ -1,5 +1,5 @@
-// Runs every instruction of vectors.h on the machine's NVIDIA GPU and writes the results: argv[1] = output file; with argv[2] = a PTX file
-// of ptx/testdata/advanced.cu, its kernels instead. Needs libcuda only;
+// Runs every instruction of vectors.h on the machine's NVIDIA GPU and writes the results: argv[1] = output file; argv[2] = "warp": those of
+// warp_vectors.h instead; any other argv[2] = a PTX file of ptx/testdata/advanced.cu: its kernels. Needs libcuda only;
 // built by hand: g++ -std=c++20 -Isrc src/softgpu/exec/vectors_record.cpp -ldl -o record
 #include <dlfcn.h>
 
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "softgpu/exec/vectors.h"
+#include "softgpu/exec/warp_vectors.h"
 
 using namespace softgpu;
 
@@ -39,10 +39,12 @@ int main(int argc, char** argv) {
   CHECK(retain(&ctx, device));
   CHECK(set(ctx));
   static char log[65536];
+  bool warp = argc > 2 && std::string(argv[2]) == "warp";
   int options[2] = {5, 6};
   void* values[2] = {log, reinterpret_cast<void*>(sizeof log)};
   std::string ptx = vectors_ptx();
-  if (argc > 2) {
+  if (warp) ptx = warp_ptx();
+  else if (argc > 2) {
     std::ifstream file(argv[2]);
     std::stringstream text;
     text << file.rdbuf();
@@ -55,14 +57,36 @@ int main(int argc, char** argv) {
     std::fclose(f);
     return 1;
   }
-  uint64_t p[5];
-  for (uint64_t& x : p) CHECK(alloc(&x, kVectorLanes * 8));
+  uint64_t p[6];
+  for (uint64_t& x : p) CHECK(alloc(&x, kVectorLanes * 16));
   std::FILE* f = std::fopen(argv[1], "wb");
   auto line = [&](const char* name, const std::vector<uint8_t>& out) {   // the name, then the results as hex digits
     std::fprintf(f, "%s ", name);
     for (uint8_t b : out) std::fprintf(f, "%02x", b);
     std::fprintf(f, "\n");
   };
+  if (warp) {
+    uint64_t out, in;
+    CHECK(alloc(&out, kWarpWords * 4));
+    CHECK(alloc(&in, kWarpWords * 4));
+    for (size_t k = 0; k < warp_vectors().size(); k++) {
+      std::vector<uint8_t> result(kWarpWords * 4), input = warp_inputs(k);
+      CHECK(up(out, result.data(), result.size()));
+      CHECK(up(in, input.data(), input.size()));
+      void* fn;
+      CHECK(function(&fn, module, ("w" + std::to_string(k)).c_str()));
+      void* args[2] = {&out, &in};
+      CHECK(launch(fn, 1, 1, 1, 32, 1, 1, 0, nullptr, args, nullptr));
+      if (int r = down(result.data(), out, result.size())) {
+        std::printf("w%zu %s: %d\n", k, warp_vectors()[k], r);
+        return 1;
+      }
+      line(("w" + std::to_string(k)).c_str(), result);
+    }
+    std::fclose(f);
+    std::printf("recorded %zu warp texts\n", warp_vectors().size());
+    return 0;
+  }
   if (argc > 2) {
     uint64_t words;
     CHECK(alloc(&words, kAdvancedWords * 4));
@@ -92,11 +116,11 @@ int main(int argc, char** argv) {
     }
     void* fn;
     CHECK(function(&fn, module, ("v" + std::to_string(k)).c_str()));
-    void* args[5] = {&p[0], &p[1], &p[2], &p[3], &p[4]};
+    void* args[6] = {&p[0], &p[1], &p[2], &p[3], &p[4], &p[5]};
     CHECK(launch(fn, 1, 1, 1, kVectorLanes, 1, 1, 0, nullptr, args, nullptr));
     std::vector<uint8_t> out(kVectorLanes * letter_bytes(v.operands[0]));
     CHECK(down(out.data(), p[0], out.size()));
-    line(v.instruction, out);
+    line(vector_name(v).c_str(), out);
   }
   std::fclose(f);
   std::printf("recorded %zu instructions\n", vectors().size());
