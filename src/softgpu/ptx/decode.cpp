@@ -12,7 +12,8 @@ constexpr uint32_t kExtraJump = 1u << 31;
 std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
 
 // Instructions that are known and left out on purpose.
-const char* refusal(std::string_view opcode) {
+const char* refusal(std::string_view opcode, std::string_view whole) {
+  if (opcode == "cp" && whole.find(".bulk.tensor") != whole.npos) return "tensor copies";
   static const std::unordered_map<std::string_view, const char*> kReasons = {
       {"wgmma", "warpgroup matrices (sm_90a)"}, {"tcgen05", "tensor memory (sm_100a)"}, {"multimem", "multicast memory"}, {"tensormap", "tensor copies"},
       {"setmaxnreg", "register counts of warpgroups (sm_90a)"}, {"clusterlaunchcontrol", "work stealing between clusters (sm_100)"}};
@@ -159,10 +160,8 @@ void Decoder::statement() {
     dot = next;
   }
   Handler h = find_handler(opcode_);
-  if (!h) {
-    const char* why = refusal(opcode_);
-    fail((why ? "unsupported instruction " : "unknown instruction ") + quoted(whole_) + (why ? std::string(": ") + why : ""));
-  }
+  if (const char* why = refusal(opcode_, whole_)) fail("unsupported instruction " + quoted(whole_) + ": " + why);
+  if (!h) fail("unknown instruction " + quoted(whole_));
   size_t first = f_.code.size();
   widen_.clear();
   parse_operands();

@@ -147,6 +147,14 @@ void Decoder::op_alu() {
   }
   if ((k.op == Op::FMin || k.op == Op::FMax) && k.t == Ty::F32 && ops_.size() == 4) {   // of three: the first two, then the third
     uint32_t a = use(ops_[1], k.t), b = use(ops_[2], k.t), c = use(ops_[3], k.t), both = fresh(Width::W32, k.t);
+    if (mod("abs"))
+      for (uint32_t* r : {&a, &b, &c}) {
+        Key abs;
+        abs.op = Op::FAbs, abs.t = Ty::F32;
+        uint32_t positive = fresh(Width::W32, k.t);
+        emit(abs, {positive}, {*r});
+        *r = positive;
+      }
     emit(k, {both}, {a, b});
     emit(k, {def(ops_[0], k.t)}, {both, c});
     return;

@@ -75,7 +75,47 @@ void Decoder::op_async_store() {
     in.flags = wide ? kAddress64 : 0;
     return memory(in, wide ? Space::Generic : Space::Shared);
   }
-  fail("unsupported instruction '" + std::string(whole_) + "': stores to other blocks' shared memory");
+  // a store (or a reduction) and the bytes it brings to the mbarrier
+  bool red = opcode_ == "red";
+  if (!mod("async") || !mod("mbarrier::complete_tx::bytes")) unsupported();
+  mod_any({"weak", "relaxed"});
+  mod("cluster");
+  mod("shared::cluster");
+  uint8_t n = mod("v2") ? 2 : mod("v4") ? 4 : 1;
+  k.op = red ? Op::Red : Op::St;
+  k.space = Space::Shared;
+  if (red) {
+    constexpr const char* kNames[] = {"add", "min", "max", "inc", "dec", "and", "or", "xor"};
+    k.sub = 0xff;
+    for (uint8_t i = 0; i < 8; i++) if (mod(kNames[i])) k.sub = i;
+    if (k.sub == 0xff || n != 1) unsupported();
+  } else {
+    k.sub = n;
+  }
+  Ty t = type();
+  if (bytes_of(t) != 4 && bytes_of(t) != 8) unsupported();
+  k.t = red ? t : bytes_of(t) == 4 ? Ty::U32 : Ty::U64;
+  count(3, 3);
+  if ((n > 1) != (ops_[1].what == Operand::Vector) || (n > 1 && ops_[1].items.size() != n)) fail("wrong vector length in '" + std::string(whole_) + "'");
+  uint32_t base, barrier;
+  int64_t offset, barrier_offset;
+  bool wide, barrier_wide;
+  shared_place(ops_[0], &base, &offset, &wide);
+  shared_place(ops_[2], &barrier, &barrier_offset, &barrier_wide);
+  std::vector<uint32_t> values;
+  if (n == 1) values.push_back(use(ops_[1], t));
+  else for (const Operand& o : ops_[1].items) values.push_back(use(o, t));
+  Insn& in = red ? emit(k, {kNoReg}, {base, values[0], kNoReg}) : emit(k, {}, {base, n == 1 ? values[0] : kNoReg});
+  in.imm = offset;
+  in.flags = wide ? kAddress64 : 0;
+  memory(in, Space::Shared);
+  if (n > 1) extra(in, {}, values);
+  Key arrive;
+  arrive.op = Op::MbarTx;
+  Insn& done = emit(arrive, {kNoReg}, {barrier, constant(Width::W32, static_cast<uint64_t>(bytes_of(t)) * n)});
+  done.imm = barrier_offset;
+  done.flags = barrier_wide ? kAddress64 : 0;
+  memory(done, Space::Shared);
 }
 
 void Decoder::bulk(Key k, Space to, Space from, size_t size_at, size_t barrier_at) {

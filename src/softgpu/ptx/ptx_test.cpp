@@ -223,6 +223,44 @@ TEST(Ptx, ParametersInRegisters) {
   EXPECT_EQ(r[1], 18u);
 }
 
+TEST(Ptx, StoresThatAnMbarrierCounts) {
+  auto r = run_body(R"(
+    .shared .align 16 .b8 s[64]; .reg .b32 %r<9>; .reg .b64 %q<3>; .reg .pred %p<3>;
+    mov.u32 %r1, s; mov.u32 %r2, %tid.x; setp.eq.u32 %p1, %r2, 0; @!%p1 bra W;
+    mbarrier.init.shared.b64 [s+48], 1; st.shared.u32 [s+16], 5; mapa.shared::cluster.u32 %r3, %r1, 0;
+    mbarrier.arrive.expect_tx.shared.b64 %q1, [s+48], 28;
+    st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%r3], {1, 2, 3, 4}, [%r3+48];
+    mbarrier.test_wait.shared.b64 %p2, [s+48], %q1; selp.u32 %r8, 100, 0, %p2; st.global.u32 [%out+32], %r8;
+    red.async.relaxed.cluster.shared::cluster.mbarrier::complete_tx::bytes.add.u32 [%r3+16], 37, [%r3+48];
+    st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b64 [%r3+24], %q1, [%r3+48];
+    W: mbarrier.try_wait.parity.shared.b64 %p2, [s+48], 0; @!%p2 bra W;
+    ld.shared.v4.u32 {%r4, %r5, %r6, %r7}, [s]; st.global.v4.u32 [%out], {%r4, %r5, %r6, %r7}; ld.shared.u32 %r4, [s+16]; st.global.u32 [%out+16], %r4;)", 1);
+  EXPECT_EQ((std::vector<uint32_t>(r.begin(), r.begin() + 5)), (std::vector<uint32_t>{1, 2, 3, 4, 42}));
+  EXPECT_EQ(r[8], 0u);   // not all bytes had come
+}
+
+// e2m3, e3m2, e2m1 and scales have no record of real hardware: values from the formats' definitions.
+TEST(Ptx, FloatsOfSixAndFourBits) {
+  auto r = run_body(R"(
+    .reg .b32 %r<9>; .reg .b16 %h<9>; .reg .b8 %b;
+    mov.u32 %r1, 0f40E00000; mov.u32 %r2, 0fBE000000;
+    cvt.rn.satfinite.e2m3x2.f32 %h1, %r1, %r2; cvt.u32.u16 %r3, %h1; st.global.u32 [%out], %r3; cvt.rn.f16x2.e2m3x2 %r3, %h1; st.global.u32 [%out+4], %r3;
+    cvt.rn.satfinite.e3m2x2.f32 %h1, %r1, %r2; cvt.u32.u16 %r3, %h1; st.global.u32 [%out+8], %r3; cvt.rn.f16x2.e3m2x2 %r3, %h1; st.global.u32 [%out+12], %r3;
+    mov.u32 %r4, 0f42C80000; mov.u32 %r5, 0fBFC00000; cvt.rn.satfinite.e2m1x2.f32 %b, %r4, %r5; cvt.u32.u8 %r3, %b; st.global.u32 [%out+16], %r3;
+    cvt.rp.satfinite.ue8m0x2.f32 %h1, %r1, %r4; cvt.u32.u16 %r3, %h1; st.global.u32 [%out+20], %r3; cvt.rn.bf16x2.ue8m0x2 %r3, %h1; st.global.u32 [%out+24], %r3;
+    mov.u32 %r6, %laneid; mov.u32 %r7, 0fC0400000; min.abs.f32 %r3, %r7, %r1, 0f40000000; st.global.u32 [%out+28], %r3;
+    mov.b16 %h2, 0x3e00; add.rn.f32.f16 %r3, %h2, %r1; st.global.u32 [%out+32], %r3;)", 1);
+  EXPECT_EQ(r[0], 0x1e21u);      // 7 = 1.75 * 4; -1/8 = the smallest normal's step: -1 * 2^-3
+  EXPECT_EQ(r[1], 0x4700b000u);
+  EXPECT_EQ(r[2], 0x1722u);      // 7 = 1.75 * 2^2 (bias 3), -1/8 = subnormal 2 of steps 2^-4
+  EXPECT_EQ(r[3], 0x4700b000u);
+  EXPECT_EQ(r[4], 0x7bu);        // 100 saturates to 6; -1.5
+  EXPECT_EQ(r[5], 0x8286u);      // 2^3, 2^7
+  EXPECT_EQ(r[6], 0x41004300u);
+  EXPECT_EQ(r[7], 0x40000000u);
+  EXPECT_EQ(r[8], 0x41080000u);
+}
+
 // Lanes take different amounts; a function gives its own back when it returns, stackrestore on request.
 TEST(Ptx, Alloca) {
   std::string functions = ".func (.reg .b32 sum) fill(.reg .b32 n) {\n.reg .b64 %q<5>; .reg .b32 %r<4>; .reg .pred %p;\nmul.wide.u32 %q1, n, 4; alloca.u64 %q2, %q1, 16; and.b64 %q3, %q2, 15;\n"
