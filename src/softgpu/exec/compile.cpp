@@ -32,6 +32,8 @@ class Compiler {
         sources_.push_back(std::make_unique<Source>());
         sources_.back()->text = std::move(t);
         parse_module(*sources_.back());
+        if (sources_.back()->version > 90)       // as driver 580 answers, whose PTX is 9.0
+          return {222, "PTX .version " + std::to_string(sources_.back()->version / 10) + "." + std::to_string(sources_.back()->version % 10) + " is newer than 9.0"};
         if (sources_.back()->target > uint32_t(compute_capability))
           return {218, "the .target sm_" + std::to_string(sources_.back()->target) + " is higher than this device's " + std::to_string(compute_capability)};
       }

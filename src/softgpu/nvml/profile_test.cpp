@@ -212,6 +212,7 @@ TEST(Profiles, DecideOccupancyAndCode) {
   ASSERT_EQ(CUDA_SUCCESS, cuFuncGetAttribute(&version, CU_FUNC_ATTRIBUTE_BINARY_VERSION, f));
   EXPECT_EQ(d.chip.capability, version);
   EXPECT_EQ(d.chip.capability >= 120 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_PTX, cuModuleLoadData(&newer, kNewest));
+  EXPECT_EQ(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, cuModuleLoadData(&newer, ".version 9.9\n.target sm_70\n.address_size 64\n.visible .entry k() { ret; }\n"));
   size_t free = 0, total = 0;
   ASSERT_EQ(CUDA_SUCCESS, cuMemGetInfo_v2(&free, &total));
   CUdeviceptr all, more;

@@ -2,6 +2,7 @@
 #include "softgpu/ptx/module.h"
 
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 
 namespace softgpu {
@@ -316,7 +317,7 @@ void parse_module(Source& src) {
     }
     if (d != ".version" && !versioned) c.fail("the text does not start with .version");
     if (d == ".version") {
-      c.next();
+      src.version = static_cast<uint32_t>(strtod(std::string(c.next().text).c_str(), nullptr) * 10 + 0.5);
       versioned = true;
     } else if (d == ".target") {
       std::string_view t = c.name("a target");

@@ -59,6 +59,7 @@ struct Source {
   std::deque<Symbol> symbols;
   std::unordered_map<std::string_view, Symbol*> names;
   uint32_t target = 0;   // 75 for sm_75
+  uint32_t version = 0;  // 90 for .version 9.0
   bool allocas = false;  // functions may have to give stack back
 };
 
