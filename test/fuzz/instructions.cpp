@@ -32,7 +32,7 @@ struct Table {
     for (const char* op : {"popc.b32", "clz.b32", "brev.b32", "bfind.u32", "bfind.s32", "bfind.shiftamt.u32", "bfind.shiftamt.s32"}) add(op, "uu");
     for (const char* op : {"popc.b64", "clz.b64", "bfind.u64", "bfind.s64", "bfind.shiftamt.u64", "bfind.shiftamt.s64"}) add(op, "ul");
     add("brev.b64", "ll");
-    add("bfe.u32", "uucc"), add("bfe.s32", "uucc"), add("bfe.u64", "llcc"), add("bfe.s64", "llcc"), add("bfi.b32", "uuucc"), add("bfi.b64", "lllcc");
+    add("bfe.u32", "uuCC"), add("bfe.s32", "uuCC"), add("bfe.u64", "llCC"), add("bfe.s64", "llCC"), add("bfi.b32", "uuuCC"), add("bfi.b64", "lllCC");
     for (const char* mode : {".clamp", ".wrap"}) {
       add(std::string("bmsk") + mode + ".b32", "ucc"), add(std::string("szext") + mode + ".s32", "uuc"), add(std::string("szext") + mode + ".u32", "uuc");
       add(std::string("shf.l") + mode + ".b32", "uuuc"), add(std::string("shf.r") + mode + ".b32", "uuuc");

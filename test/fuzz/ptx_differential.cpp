@@ -19,19 +19,21 @@
 #include <sstream>
 #include <thread>
 
+#include <unistd.h>
+
 #include "reduce.h"
 
 using namespace fuzz;
 
 namespace {
 
-constexpr int kPerModule = 8, kPatience = 60;
+constexpr int kPerModule = 4, kPatience = 15;   // programs; seconds
 
 struct Options {
   std::string driver, against, out, compare;
   uint64_t first = 0, last = 0, show = ~0ull, reduce = ~0ull;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
-  int seconds = 1 << 30, level = 4, against_level = 4;
+  int seconds = 1 << 24, level = 4, against_level = 4;
 };
 
 // Several programs in one module; alone if that fails, to say which.
@@ -50,52 +52,62 @@ std::string describe(const Answer& a) {
   return a.result == kCrashed ? "crashed" : a.result == kHung ? "hung" : "error:" + std::to_string(a.result);
 }
 
-void for_modules(const Options& o, const std::vector<uint64_t>& seeds, const std::function<void(Runner&, const std::vector<Program>&)>& work) {
-  std::atomic<size_t> next{0};
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(o.seconds);
-  std::vector<std::thread> threads;
+// Once a process: what the threads use is static, as one that waits for a slow driver when the time is up is not waited for.
+void for_modules(const Options& options, const std::vector<uint64_t>& all, const std::function<void(Runner&, const std::vector<Program>&)>& each) {
+  static const Options o = options;
+  static const std::vector<uint64_t> seeds = all;
+  static const auto work = each;
+  static const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(o.seconds);
+  static std::atomic<size_t> next{0};
+  static std::atomic<unsigned> busy{o.jobs};
   for (unsigned t = 0; t < o.jobs; t++)
-    threads.emplace_back([&] {
-      Runner runner(o.driver, kPatience);
-      for (size_t i; (i = next.fetch_add(kPerModule)) < seeds.size() && std::chrono::steady_clock::now() < end;) {
-        std::vector<Program> programs;
-        for (size_t k = i; k < std::min(seeds.size(), i + kPerModule); k++) programs.push_back(generate(seeds[k]));
-        work(runner, programs);
+    std::thread([] {
+      {
+        Runner runner(o.driver, kPatience);
+        for (size_t i; (i = next.fetch_add(kPerModule)) < seeds.size() && std::chrono::steady_clock::now() < end;) {
+          std::vector<Program> programs;
+          for (size_t k = i; k < std::min(seeds.size(), i + kPerModule); k++) programs.push_back(generate(seeds[k]));
+          work(runner, programs);
+        }
       }
-    });
-  for (std::thread& t : threads) t.join();
+      busy--;
+    }).detach();
+  while (busy && std::chrono::steady_clock::now() < end + std::chrono::seconds(5)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 // A line a program: seed, result; a second result where the JIT's two levels disagree: then the program is not defined, or the JIT wrong.
 int record(const Options& o) {
+  static std::mutex lock;   // static: threads that are not waited for may still come
+  static std::map<std::string, int> logs;
+  static size_t recorded = 0, unstable = 0, failed = 0;
+  static double seconds = 0;
   std::vector<uint64_t> seeds;
   for (uint64_t s = o.first; s < o.last; s++) seeds.push_back(s);
-  std::map<uint64_t, std::string> lines;
-  std::map<std::string, int> logs;
-  std::mutex lock;
-  size_t unstable = 0, failed = 0;
-  for_modules(o, seeds, [&](Runner& runner, const std::vector<Program>& programs) {
+  static std::FILE* f;
+  if (!(f = std::fopen(o.out.c_str(), "w"))) return std::perror(o.out.c_str()), 2;
+  for_modules(o, seeds, [](Runner& runner, const std::vector<Program>& programs) {
     uint64_t turn = programs[0].seed / kPerModule % 4;
+    auto start = std::chrono::steady_clock::now();
     std::vector<Answer> fast = run_all(runner, programs, turn == 3 ? 0 : 4), plain = turn ? fast : run_all(runner, programs, 0);
     std::lock_guard guard(lock);
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     for (size_t i = 0; i < programs.size(); i++) {
       std::string a = describe(fast[i]), b = describe(plain[i]);
-      lines[programs[i].seed] = a == b ? a : a + " " + b;
-      unstable += a != b, failed += fast[i].result != 0;
+      std::fprintf(f, "%" PRIu64 " %s\n", programs[i].seed, (a == b ? a : a + " " + b).c_str());
+      recorded++, unstable += a != b, failed += fast[i].result != 0;
       if (!fast[i].log.empty()) logs[fast[i].log.substr(0, fast[i].log.find('\n'))]++;
     }
+    std::fflush(f);
   });
-  std::FILE* f = std::fopen(o.out.c_str(), "w");
-  if (!f) return std::perror(o.out.c_str()), 2;
-  for (auto& [seed, text] : lines) std::fprintf(f, "%" PRIu64 " %s\n", seed, text.c_str());
-  std::fclose(f);
+  std::lock_guard guard(lock);
   for (auto& [log, n] : logs) std::printf("%d x %s\n", n, log.c_str());
-  std::printf("%zu programs recorded, %zu without a result, %zu on which the JIT's levels disagree\n", lines.size(), failed, unstable);
-  return 0;
+  std::printf("%zu programs recorded (%.3f s each), %zu without a result, %zu on which the JIT's levels disagree\n", recorded, seconds / static_cast<double>(recorded ? recorded : 1), failed, unstable);
+  std::fflush(nullptr);
+  _exit(recorded ? 0 : 1);
 }
 
 int compare_recorded(const Options& o) {
-  std::map<uint64_t, std::string> recorded;
+  static std::map<uint64_t, std::string> recorded;
   std::vector<uint64_t> seeds;
   std::ifstream file(o.compare);
   if (!file) return std::perror(o.compare.c_str()), 2;
@@ -109,11 +121,11 @@ int compare_recorded(const Options& o) {
     if (o.last && (seed < o.first || seed >= o.last)) continue;
     recorded[seed] = a, seeds.push_back(seed);
   }
-  std::mutex lock;
-  std::map<uint64_t, std::string> different;
-  size_t same = 0;
-  for_modules(o, seeds, [&](Runner& runner, const std::vector<Program>& programs) {
-    std::vector<Answer> answers = run_all(runner, programs, o.level);
+  static std::mutex lock;
+  static std::map<uint64_t, std::string> different;
+  static size_t same = 0;
+  for_modules(o, seeds, [](Runner& runner, const std::vector<Program>& programs) {
+    std::vector<Answer> answers = run_all(runner, programs, 4);
     std::lock_guard guard(lock);
     for (size_t i = 0; i < programs.size(); i++) {
       std::string text = describe(answers[i]);
@@ -121,9 +133,11 @@ int compare_recorded(const Options& o) {
       else different[programs[i].seed] = answers[i].result ? text + " " + answers[i].log.substr(0, answers[i].log.find('\n')) : "other bits";
     }
   });
+  std::lock_guard guard(lock);
   for (auto& [seed, text] : different) std::printf("%" PRIu64 " differs: %s\n", seed, text.c_str());
   std::printf("%zu programs give the same bits, %zu differ, %zu skipped\n", same, different.size(), skipped);
-  return different.empty() && same ? 0 : 1;
+  std::fflush(nullptr);
+  _exit(different.empty() && same ? 0 : 1);
 }
 
 int reduce_one(const Options& o) {

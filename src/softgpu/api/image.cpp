@@ -85,7 +85,8 @@ void JitOptions::write_log(char* buffer, size_t size, void** size_slot, const st
 }
 
 void JitOptions::report(const Outcome& outcome, float milliseconds) const {
-  write_log(error_, error_size_, error_slot_, outcome.result ? outcome.text : "");
+  bool compiler = outcome.result == CUDA_ERROR_INVALID_PTX && outcome.text.find("ptxas fatal") == std::string::npos;
+  write_log(error_, error_size_, error_slot_, outcome.result ? outcome.text + (compiler ? "\nptxas fatal   : Ptx assembly aborted due to errors" : "") : "");
   write_log(info_, info_size_, info_slot_, "");
   if (time_slot_) {
     uintptr_t bits = 0;

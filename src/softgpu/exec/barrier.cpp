@@ -16,6 +16,7 @@ void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask) {
   Barrier& b = barriers_[id];
   barriers_used_ |= 1u << id;
   b.wanted = word(in.r[2]);
+  if (b.wanted % 32) w.fault = 715, w.fault_lane = static_cast<uint32_t>(std::countr_zero(mask)), w.fault_text = "a barrier for a number of threads that is no multiple of 32";
   b.arrived += b.wanted && mask == w.live ? 32 : static_cast<uint32_t>(std::popcount(mask));   // a counted barrier counts whole warps
   if (in.r[3] != kNoReg) {
     uint32_t p = *reinterpret_cast<const uint32_t*>(f.regs + in.r[3]) & mask;

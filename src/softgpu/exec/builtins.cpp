@@ -3,12 +3,42 @@
 
 #include <bit>
 #include <cstring>
+#include <mutex>
+#include <set>
 
 namespace softgpu {
 namespace {
 
 enum { kNone, kPrintf, kMalloc, kFree, kAssert, kDeviceRuntime, kSetConditional };
+constexpr int64_t kWidest = 4000;         // width and precision at most
 constexpr size_t kLongestString = 64 << 10;   // what %s shows at most
+
+// What malloc in kernels gave out: free there may give back nothing else, above all not what the host allocated. Devices live as long as
+// the process.
+class KernelHeap {
+ public:
+  static KernelHeap& get() {
+    static auto* heap = new KernelHeap;
+    return *heap;
+  }
+  uint64_t allocate(Memory& memory, uint64_t bytes) {
+    uint64_t a = memory.allocate(bytes);
+    std::lock_guard lock(mutex_);
+    if (a) live_.insert({&memory, a});
+    return a;
+  }
+  bool free(Memory& memory, uint64_t address) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!live_.erase({&memory, address})) return false;
+    }
+    return memory.free(address);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::pair<Memory*, uint64_t>> live_;
+};
 
 class Call {
  public:
@@ -35,10 +65,11 @@ class Call {
     Site s;
     return w_.find(w_, a, &s) ? s.hi - a : 0;
   }
+  mutable uint64_t bad = 0;   // an address that could not be read
   std::string text(uint64_t a) const {
     uint64_t n = readable(a);
     if (!a) return "(null)";
-    if (!n) return "(bad address)";
+    if (!n) return bad = a, "(bad address)";
     const char* p = reinterpret_cast<const char*>(a);
     return std::string(p, strnlen(p, n < kLongestString ? n : kLongestString));
   }
@@ -58,6 +89,7 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
   auto take = [&](size_t n) {
     uint64_t v = 0;
     at = (at + n - 1) / n * n;
+    if (!have) c.bad = args ? args : 1;
     if (at + n <= have) std::memcpy(&v, reinterpret_cast<const void*>(args + at), n);
     at += n;
     ++*count;
@@ -70,14 +102,27 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
     }
     std::string spec = "%";
     size_t j = i + 1;
+    int64_t number = -1;   // a width or precision: nobody waits for millions of blanks
+    auto end_number = [&] {
+      if (number >= 0) spec += std::to_string(number < kWidest ? number : kWidest);
+      number = -1;
+    };
     for (; j < f.size() && std::strchr("-+ #0123456789.*", f[j]) && spec.size() < 40; j++) {
-      if (f[j] == '*') spec += std::to_string(static_cast<int32_t>(take(4)));
-      else spec += f[j];
+      if (f[j] == '*') {
+        number = static_cast<int32_t>(take(4));
+        if (number < 0 && spec.find('.') == spec.npos) spec += '-', number = -number;
+      } else if (f[j] >= '1' - (number >= 0) && f[j] <= '9') {
+        number = (number < 0 ? 0 : number < kWidest ? number : kWidest) * 10 + (f[j] - '0');
+      } else {
+        end_number();
+        spec += f[j];
+      }
     }
+    end_number();
     bool wide = false;
     for (; j < f.size() && std::strchr("hljztL", f[j]); j++) wide |= std::strchr("ljzt", f[j]) != nullptr;
     char k = j < f.size() ? f[j] : 0;
-    char buffer[512];
+    char buffer[2 * kWidest];
     auto put = [&](auto v, const char* length) {
       int n = std::snprintf(buffer, sizeof buffer, (spec + length + k).c_str(), v);
       if (n > 0) out.append(buffer, static_cast<size_t>(n) < sizeof buffer ? static_cast<size_t>(n) : sizeof buffer - 1);
@@ -139,15 +184,20 @@ bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number
     switch (number) {
       case kPrintf: {
         int count = 0;
-        all += format(c, c.argument(0), c.argument(1), &count);
+        std::string text = format(c, c.argument(0), c.argument(1), &count);
+        if (c.bad) {
+          w.fault = 700, w.fault_lane = static_cast<uint32_t>(lane), w.fault_address = c.bad, w.fault_text = "printf of an address outside every allocation";
+          return false;
+        }
+        all += text;
         c.result(static_cast<uint64_t>(count));
         break;
       }
-      case kMalloc: c.result(cta.launch_.memory->allocate(c.argument(0))); break;
+      case kMalloc: c.result(KernelHeap::get().allocate(*cta.launch_.memory, c.argument(0))); break;
       case kFree: {
         uint64_t a = c.argument(0);
-        if (a && !cta.launch_.memory->free(a)) {
-          w.fault = 719, w.fault_lane = static_cast<uint32_t>(lane), w.fault_text = "free of an address that malloc did not give";
+        if (a && !KernelHeap::get().free(*cta.launch_.memory, a)) {
+          w.fault = c.readable(a) ? 719 : 700, w.fault_lane = static_cast<uint32_t>(lane), w.fault_address = a, w.fault_text = "free of an address that malloc did not give";
           return false;
         }
         break;

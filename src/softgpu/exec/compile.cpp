@@ -35,14 +35,14 @@ class Compiler {
         if (sources_.back()->version > 90)       // as driver 580 answers, whose PTX is 9.0
           return {222, "PTX .version " + std::to_string(sources_.back()->version / 10) + "." + std::to_string(sources_.back()->version % 10) + " is newer than 9.0"};
         if (sources_.back()->target > uint32_t(compute_capability))
-          return {218, "the .target sm_" + std::to_string(sources_.back()->target) + " is higher than this device's " + std::to_string(compute_capability)};
+          return {218, "ptxas fatal   : SM version specified by .target (sm_" + std::to_string(sources_.back()->target) + ") is higher than this device's (sm_" + std::to_string(compute_capability) + ")"};
       }
       link();
       variables();
       decode();
       describe();
     } catch (const PtxError& e) {
-      return {218, "line " + std::to_string(e.line) + ": " + e.text, e.unresolved};
+      return {e.result, "ptxas application ptx input, line " + std::to_string(e.line) + "; error   : " + e.text, e.unresolved};
     } catch (const std::bad_alloc&) {
       return {2, "out of host memory"};
     }

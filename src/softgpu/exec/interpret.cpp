@@ -213,7 +213,7 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
             uint64_t n = (t - function_base()) / 16;
             if (t < function_base() || t % 16 || n >= launch_.program->functions().size() || !launch_.program->functions()[n]->defined ||
                 launch_.program->functions()[n]->entry) {
-              w.fault = 715, w.fault_lane = static_cast<uint32_t>(std::countr_zero(m)), w.fault_text = "call of an address that is no function";
+              w.fault = 700, w.fault_lane = static_cast<uint32_t>(std::countr_zero(m)), w.fault_address = t, w.fault_text = "call of an address that is no function";
               report(w, in, fn);
               return Fault;
             }
@@ -285,6 +285,7 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
             barriers_[id].groups = true;
           }
           arrive(w, f, in, m);
+          if (w.fault) return report(w, in, fn), Fault;
           release_if_complete(id);
           chosen = false;
           continue;

@@ -11,8 +11,31 @@
 #include "softgpu/engine.h"
 #include "softgpu/exec/memory_state.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SOFTGPU_ADDRESS_CHECKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SOFTGPU_ADDRESS_CHECKS 1
+#endif
+#endif
+#ifdef SOFTGPU_ADDRESS_CHECKS
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace softgpu {
 namespace {
+
+// In a build with address checks every byte of the window that is not allocated is one that nothing here may touch.
+void forbid([[maybe_unused]] uint64_t at, [[maybe_unused]] uint64_t bytes) {
+#ifdef SOFTGPU_ADDRESS_CHECKS
+  __asan_poison_memory_region(reinterpret_cast<void*>(at), bytes);
+#endif
+}
+void allow([[maybe_unused]] uint64_t at, [[maybe_unused]] uint64_t bytes) {
+#ifdef SOFTGPU_ADDRESS_CHECKS
+  __asan_unpoison_memory_region(reinterpret_cast<void*>(at), bytes);
+#endif
+}
 
 constexpr uint64_t kStep = 2u << 20;           // commit granularity
 constexpr uint64_t kGranule = 256;             // smallest allocation and alignment
@@ -42,6 +65,7 @@ Memory::Memory(uint64_t capacity_bytes, Budget* budget) : s_(std::make_unique<St
 }
 
 Memory::~Memory() {
+  for (size_t c = 0; c < s_->committed.size(); c++) if (s_->committed[c]) allow(s_->base + c * kStep, kStep);
   if (s_->window) munmap(reinterpret_cast<void*>(s_->base), s_->window);
 }
 
@@ -64,12 +88,14 @@ uint64_t Memory::allocate(uint64_t bytes, uint64_t alignment) {
       if (s_->committed[c]) continue;
       if (mprotect(reinterpret_cast<void*>(s_->base + c * kStep), kStep, PROT_READ | PROT_WRITE) != 0) return refuse();
       s_->committed[c] = true;
+      forbid(s_->base + c * kStep, kStep);
     }
     s_->holes.erase(it);
     if (start > lo) s_->holes[lo] = start - lo;
     if (start + size < hi) s_->holes[start + size] = hi - start - size;
     s_->live[start] = {bytes, false};
     s_->used += size;
+    allow(start, bytes);
     return start;
   }
   return refuse();
@@ -84,6 +110,7 @@ bool Memory::free(uint64_t address) {
   s_->used -= size;
   if (s_->budget) s_->budget->give(size);
   s_->generation.fetch_add(1, std::memory_order_release);
+  forbid(address, size);
   if (size >= kReturnToHost) {
     uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
     uint64_t lo = round_up(address, page), hi = (address + size) / page * page;

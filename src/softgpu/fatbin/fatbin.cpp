@@ -26,7 +26,7 @@ bool runs_on(const FatbinEntry& e, uint32_t cc) {
   return e.arch <= cc;
 }
 
-bool looks_like_ptx(std::span<const uint8_t> b) {   // blanks and comments, then a directive
+bool looks_like_ptx(std::span<const uint8_t> b) {   // blanks and comments, then .version
   size_t i = 0;
   while (i < b.size()) {
     uint8_t c = b[i];
@@ -39,7 +39,7 @@ bool looks_like_ptx(std::span<const uint8_t> b) {   // blanks and comments, then
       }
       i += 2;
     } else {
-      return c == '.';
+      return b.size() - i >= 8 && std::memcmp(&b[i], ".version", 8) == 0;
     }
   }
   return false;

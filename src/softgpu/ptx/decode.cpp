@@ -161,7 +161,7 @@ void Decoder::statement() {
   }
   Handler h = find_handler(opcode_);
   if (const char* why = refusal(opcode_, whole_)) fail("unsupported instruction " + quoted(whole_) + ": " + why);
-  if (!h) fail("unknown instruction " + quoted(whole_));
+  if (!h) fail("Not a name of any known instruction: " + quoted(whole_));
   size_t first = f_.code.size();
   widen_.clear();
   parse_operands();
@@ -332,7 +332,7 @@ void Decoder::all_mods_taken() {
 void Decoder::unsupported() const { fail("unsupported instruction " + quoted(whole_)); }
 
 void Decoder::count(size_t least, size_t most) const {
-  if (ops_.size() < least || ops_.size() > most) fail("wrong number of operands of " + quoted(whole_));
+  if (ops_.size() < least || ops_.size() > most) fail("Arguments mismatch for instruction " + quoted(whole_));
 }
 
 Insn& Decoder::add(Insn in, std::initializer_list<uint32_t> defs, std::initializer_list<uint32_t> uses) {

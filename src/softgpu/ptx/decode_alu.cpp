@@ -272,7 +272,7 @@ void Decoder::op_cvt() {
     Key e;
     e.op = Op::Extend;
     e.t2 = bytes_of(d) == 8 ? Ty::B64 : Ty::B32;
-    e.t = narrower ? d : s;
+    e.t = bytes_of(d) <= bytes_of(s) ? d : s;   // of two as wide the new type says what stands above
     uint32_t src = use(ops_[1], s);
     if (narrower && bytes_of(s) == 8) {
       Key n;

@@ -247,7 +247,7 @@ void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* o
     return;
   }
   auto it = ctx_.source->names.find(o.name);
-  if (it == ctx_.source->names.end()) fail("unknown name " + quoted(o.name) + " in " + quoted(whole_));
+  if (it == ctx_.source->names.end()) fail("Unknown symbol " + quoted(o.name) + " in " + quoted(whole_));
   const Symbol* sym = it->second;
   while (sym->definition) sym = sym->definition;
   if (sym->function) {

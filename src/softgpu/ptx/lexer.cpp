@@ -102,11 +102,13 @@ bool parse_number(std::string_view t, Number* out) {
   if (d.size() > 2 && d[0] == '0' && (d[1] == 'b' || d[1] == 'B')) base = 2, i = 2;
   else if (d.size() > 1 && d[0] == '0' && d.find_first_of(".eE") == d.npos) base = 8, i = 1;
   uint64_t v = 0;
+  bool large = false;
   for (; i < d.size(); i++) {
     if (!digit(d[i]) || d[i] - '0' >= base) break;
-    v = v * base + static_cast<uint64_t>(d[i] - '0');
+    large |= __builtin_mul_overflow(v, static_cast<uint64_t>(base), &v) || __builtin_add_overflow(v, static_cast<uint64_t>(d[i] - '0'), &v);
   }
   if (i == d.size()) {
+    if (large) return false;
     out->bits = v;
     return true;
   }

@@ -17,11 +17,12 @@ struct Token {
   std::string_view text;
 };
 
-// An error in PTX text; what the caller shows is "line 12: text".
+// An error in PTX text, which becomes a line as NVIDIA's compiler writes it: "ptxas application ptx input, line 12; error   : text".
 struct PtxError {
   uint32_t line;
   std::string text;
   bool unresolved = false;   // names something that another text may define
+  int result = 218;          // INVALID_PTX
 };
 
 std::vector<Token> tokenize(std::string_view text);   // throws PtxError; ends with a Tok::End

@@ -9,6 +9,7 @@ namespace softgpu {
 namespace {
 
 constexpr uint64_t kLargestVariable = 1ull << 40;
+constexpr uint32_t kNewestMajor = 9, kNewestMinor = 0;   // of the PTX language
 constexpr uint32_t kLargestParameters = 32764;   // bytes a kernel may take since PTX 8.1
 
 std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
@@ -48,6 +49,7 @@ void parse_value(Cursor& c, Symbol& s, Ty type, uint64_t offset) {
   if (type == Ty::F32 && n.kind != Number::Float32Bits) bits = std::bit_cast<uint32_t>(static_cast<float>(n.kind ? n.value : static_cast<double>(n.bits)));
   if (type == Ty::F64 && n.kind != Number::Float64Bits) bits = std::bit_cast<uint64_t>(n.kind ? n.value : static_cast<double>(n.bits));
   if (minus) bits = type == Ty::F32 ? bits ^ 0x80000000u : type == Ty::F64 ? bits ^ (1ull << 63) : 0 - bits;
+  if (s.init.size() < offset + bytes) s.init.resize(offset + bytes);
   std::memcpy(s.init.data() + offset, &bits, bytes);
 }
 
@@ -159,8 +161,6 @@ void parse_variables(Cursor& c, Source& src, const Symbol& linkage, Space space)
         s.bytes = values * step;
         s.unsized = false;
       }
-      if (s.bytes > (1ull << 32)) c.fail("initialised variable is too large");
-      s.init.resize(s.bytes);
       if (c.at('{')) parse_list(c, s, v.type, &offset);
       else parse_value(c, s, v.type, 0);
     }
@@ -303,6 +303,20 @@ Variable parse_variable(Cursor& c, const Variable* before) {
   return v;
 }
 
+// "8.5" as 85.
+static uint32_t version(Cursor& c) {
+  std::string_view text = c.peek().text;
+  size_t dot = text.find('.');
+  Number major, minor;
+  if (c.peek().kind != Tok::Number || dot == text.npos || !parse_number(text.substr(0, dot), &major) || !parse_number(text.substr(dot + 1), &minor) ||
+      major.kind != Number::Integer || minor.kind != Number::Integer)
+    c.fail("Missing .version directive at start of file 'application ptx input'");
+  if (major.bits > kNewestMajor || (major.bits == kNewestMajor && minor.bits > kNewestMinor))
+    throw PtxError{c.line(), "Unsupported .version " + std::string(text) + "; current version is '" + std::to_string(kNewestMajor) + "." + std::to_string(kNewestMinor) + "'", false, 222};
+  c.next();
+  return static_cast<uint32_t>(major.bits * 10 + minor.bits);
+}
+
 void parse_module(Source& src) {
   src.tokens = tokenize(src.text);
   src.allocas = src.text.find("alloca.") != std::string::npos;
@@ -315,9 +329,9 @@ void parse_module(Source& src) {
       (d == ".extern" ? s.is_extern : d == ".visible" ? s.visible : d == ".weak" ? s.weak : s.common) = true;
       d = c.name("a directive");
     }
-    if (d != ".version" && !versioned) c.fail("the text does not start with .version");
+    if (d != ".version" && !versioned) c.fail("Missing .version directive at start of file 'application ptx input'");
     if (d == ".version") {
-      src.version = static_cast<uint32_t>(strtod(std::string(c.next().text).c_str(), nullptr) * 10 + 0.5);
+      src.version = version(c);
       versioned = true;
     } else if (d == ".target") {
       std::string_view t = c.name("a target");
@@ -352,7 +366,8 @@ void parse_module(Source& src) {
       c.fail("unknown directive " + quoted(d));
     }
   }
-  if (!versioned) c.fail("the text does not start with .version");
+  if (!versioned) c.fail("Missing .version directive at start of file 'application ptx input'");
+  if (!src.target) c.fail("Missing .target directive at start of file 'application ptx input'");
 }
 
 }  // namespace softgpu

@@ -38,7 +38,7 @@ struct Symbol {
   // variable
   uint64_t bytes = 0, align = 1;
   bool unsized = false;                 // extern .shared x[];
-  std::vector<uint8_t> init;
+  std::vector<uint8_t> init;            // as far as there are values; the rest is zero
   std::vector<Relocation> relocations;
   uint32_t variable = ~0u;              // global, const: its number in the program, when it is defined
   // function
