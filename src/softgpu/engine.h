@@ -12,6 +12,8 @@
 
 namespace softgpu {
 
+class Textures;                    // softgpu/texture.h
+
 // Global memory of one device: an address window reserved at start, committed as it is allocated. A device address is a host
 // address of this process; it is valid only inside a live allocation or a registered host range.
 class Memory {
@@ -35,6 +37,7 @@ class Memory {
   uint64_t capacity() const;
   uint64_t used() const;
   uint64_t generation() const;                               // changes whenever a range may have become invalid: for caches of find()
+  Textures& textures() const;                                // texture and surface objects, by the numbers that kernels are given
  private:
   struct State;
   std::unique_ptr<State> s_;

@@ -120,6 +120,8 @@ void Context::stop() {
   events_of_ended_context(self);
   modules_of_ended_context(self);
   memory_of_ended_context(self);
+  textures_of_ended_context(self);
+  arrays_of_ended_context(self);
   std::lock_guard lock(submit);
   streams.clear();
   legacy.reset();

@@ -112,5 +112,7 @@ void streams_of_ended_context(const ContextRef& context);
 void events_of_ended_context(const ContextRef& context);
 void modules_of_ended_context(const ContextRef& context);
 void memory_of_ended_context(const ContextRef& context);
+void textures_of_ended_context(const ContextRef& context);
+void arrays_of_ended_context(const ContextRef& context);
 
 }  // namespace softgpu::api

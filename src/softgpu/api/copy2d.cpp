@@ -1,4 +1,5 @@
-// Copies in two and three dimensions between host and device memory. CUDA arrays are not implemented. Any thread may call.
+// Copies in two and three dimensions between host memory, device memory and arrays. Any thread may call.
+#include "softgpu/api/array.h"
 #include "softgpu/api/copy.h"
 #include "softgpu/api/memory.h"
 
@@ -12,9 +13,19 @@ struct Placed {
   size_t pitch, slice;
 };
 
-CUresult place(const Context& context, CUmemorytype type, const void* host, CUdeviceptr device, size_t pitch, size_t rows, size_t x, size_t y,
-               size_t z, const CUDA_MEMCPY3D& asked, Placed* out) {
-  if (type == CU_MEMORYTYPE_ARRAY) return CUDA_ERROR_NOT_SUPPORTED;
+CUresult place_in_array(CUarray h, size_t x, size_t y, size_t z, const CUDA_MEMCPY3D& asked, Placed* out) {
+  ArrayRef a = arrays().find(h);
+  if (!a) return CUDA_ERROR_INVALID_HANDLE;
+  auto fits = [](size_t at, size_t n, size_t size) { return at <= size && n <= size - at; };
+  REQUIRE(x % a->texel_bytes == 0 && asked.WidthInBytes % a->texel_bytes == 0);
+  REQUIRE(fits(x, asked.WidthInBytes, a->row_bytes()) && fits(y, asked.Height, a->box.height) && fits(z, asked.Depth, a->box.depth));
+  *out = {a->box.base + z * a->box.slice + y * a->box.pitch + x, a->box.pitch, a->box.slice};
+  return CUDA_SUCCESS;
+}
+
+CUresult place(const Context& context, CUmemorytype type, const void* host, CUdeviceptr device, CUarray array, size_t pitch, size_t rows,
+               size_t x, size_t y, size_t z, const CUDA_MEMCPY3D& asked, Placed* out) {
+  if (type == CU_MEMORYTYPE_ARRAY) return place_in_array(array, x, y, z, asked, out);
   REQUIRE(type == CU_MEMORYTYPE_HOST || type == CU_MEMORYTYPE_DEVICE || type == CU_MEMORYTYPE_UNIFIED);
   if (pitch == 0) pitch = x + asked.WidthInBytes;
   if (rows == 0) rows = y + asked.Height;
@@ -38,8 +49,8 @@ CUresult place(const Context& context, CUmemorytype type, const void* host, CUde
 CUresult make_copy(const Context& context, const CUDA_MEMCPY3D& a, CopyWork* out) {
   REQUIRE(a.srcLOD == 0 && a.dstLOD == 0);
   Placed dst, src;
-  TRY(place(context, a.dstMemoryType, a.dstHost, a.dstDevice, a.dstPitch, a.dstHeight, a.dstXInBytes, a.dstY, a.dstZ, a, &dst));
-  TRY(place(context, a.srcMemoryType, a.srcHost, a.srcDevice, a.srcPitch, a.srcHeight, a.srcXInBytes, a.srcY, a.srcZ, a, &src));
+  TRY(place(context, a.dstMemoryType, a.dstHost, a.dstDevice, a.dstArray, a.dstPitch, a.dstHeight, a.dstXInBytes, a.dstY, a.dstZ, a, &dst));
+  TRY(place(context, a.srcMemoryType, a.srcHost, a.srcDevice, a.srcArray, a.srcPitch, a.srcHeight, a.srcXInBytes, a.srcY, a.srcZ, a, &src));
   out->dst = dst.first, out->dst_pitch = dst.pitch, out->dst_slice = dst.slice;
   out->src = src.first, out->src_pitch = src.pitch, out->src_slice = src.slice;
   out->width = a.WidthInBytes, out->height = a.Height, out->depth = a.Depth;

@@ -10,6 +10,7 @@
 
 #include "softgpu/exec/program.h"
 #include "softgpu/exec/warp.h"
+#include "softgpu/texture.h"
 
 namespace softgpu {
 
@@ -131,6 +132,7 @@ struct Worker {
   std::vector<Site> recent;      // the last ranges found, whatever the access
   uint32_t next_recent = 0;
   uint64_t generation = 0;
+  std::vector<std::pair<uint64_t, TextureRef>> textures;   // those of this launch, the last used first
 };
 
 struct LaunchState {

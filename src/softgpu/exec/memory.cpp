@@ -186,6 +186,8 @@ uint64_t Memory::used() const {
   return s_->used;
 }
 
+Textures& Memory::textures() const { return s_->textures; }
+
 uint64_t Memory::generation() const { return s_->generation.load(std::memory_order_acquire); }
 
 }  // namespace softgpu

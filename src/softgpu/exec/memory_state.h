@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "softgpu/engine.h"
+#include "softgpu/texture.h"
 
 namespace softgpu {
 
@@ -22,6 +23,7 @@ struct Memory::State {
   std::map<uint64_t, uint64_t> holes;     // free address ranges: start -> bytes
   std::map<uint64_t, Range> live;         // allocations and host ranges: start -> range
   std::atomic<uint64_t> generation{1};    // goes up whenever a range may have become invalid
+  Textures textures;                      // has a lock of its own
 };
 
 }  // namespace softgpu

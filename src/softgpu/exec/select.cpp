@@ -37,7 +37,10 @@ const Set& best() {
 
 }  // namespace
 
+Fn select_texture(const Key& k);   // exec/ops_texture.cpp, the same for every processor
+
 Fn select_function(const Key& k) {
+  if (k.op == Op::Tex) return select_texture(k);
   bool half = k.t == Ty::F16 || k.t == Ty::F16x2 || k.t == Ty::BF16 || k.t == Ty::BF16x2;
   int group;
   if (k.op == Op::Video) return best().by_group[10](k);

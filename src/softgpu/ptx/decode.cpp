@@ -388,7 +388,7 @@ void Decoder::extra(Insn& in, const std::vector<uint32_t>& defs, const std::vect
 Decoder::Handler Decoder::find_handler(std::string_view opcode) {
   static const std::unordered_map<std::string_view, Handler> kHandlers = [] {
     std::unordered_map<std::string_view, Handler> m;
-    add_alu(m), add_mem(m), add_flow(m), add_warp(m), add_matrix(m), add_video(m);
+    add_alu(m), add_mem(m), add_flow(m), add_warp(m), add_matrix(m), add_video(m), add_texture(m);
     return m;
   }();
   auto it = kHandlers.find(opcode);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "softgpu/ptx/module.h"
+#include "softgpu/ptx/texture_form.h"
 
 namespace softgpu {
 
@@ -38,7 +39,7 @@ struct Operand {
   Number number;
   std::string_view name;        // Name; Address: symbol
   int64_t offset = 0;           // Address, Name
-  std::vector<Operand> items;   // Vector, List
+  std::vector<Operand> items;   // Vector, List; Address: what follows the base ([texture, {x, y}])
 };
 
 struct VirtualRegister {
@@ -78,6 +79,7 @@ class Decoder {
   void parse_operands();
   Operand parse_operand();
   Operand parse_address();
+  void second_result(Operand& o);
   Handler find_handler(std::string_view opcode);
 
   // modifiers of the current instruction
@@ -121,12 +123,18 @@ class Decoder {
   static void add_flow(std::unordered_map<std::string_view, Handler>& m);
   static void add_warp(std::unordered_map<std::string_view, Handler>& m);
   static void add_video(std::unordered_map<std::string_view, Handler>& m);
+  static void add_texture(std::unordered_map<std::string_view, Handler>& m);
   static void add_matrix(std::unordered_map<std::string_view, Handler>& m);
   void op_video(); std::string_view take_selector(Operand& o);
   void op_alu(); void op_mov(); void op_cvt(); void op_setp(); void op_set(); void op_logic_pred(Op op); void op_slct(); void op_testp();
   void op_ld(); void op_st(); void op_atom(); void op_cvta(); void op_isspacep(); void op_mapa(); void op_nothing(); void op_cp(); void op_ldmatrix(); void op_mma(); void op_wmma();
   void op_alloca(); void op_bra(); void op_brx(); void op_call(); void op_ret(); void op_exit(); void op_trap(); void op_bar(); void op_pause();
   void op_shfl(); void op_vote(); void op_match(); void op_activemask(); void op_redux(); void op_elect(); void op_mbarrier();
+  void op_tex(); void op_txq(); void op_surface();   // decode_texture.cpp, with the four below
+  void texture(TextureForm form, const Operand& object, const std::vector<uint32_t>& results, const std::vector<uint32_t>& sources);
+  std::vector<Operand> elements(const Operand& o, size_t least, size_t most) const;
+  TextureForm::Geometry geometry();
+  std::vector<uint32_t> coordinates(const Operand& object, TextureForm::Geometry g, bool integer);
   uint8_t rounding(uint8_t otherwise);
   void take_common(Key& k);
   bool take_layout(); int take_bit_operation();

@@ -35,6 +35,7 @@ Operand Decoder::parse_address() {
       o.offset = static_cast<int64_t>(static_cast<uint64_t>(o.offset) + (minus ? 0 - v : v));
     }
   }
+  while (c_.take(',')) o.items.push_back(parse_operand());
   c_.expect(']');
   return o;
 }
@@ -51,6 +52,7 @@ Operand Decoder::parse_operand() {
       o.items.push_back(parse_operand());
       if (!c_.take(',') && !c_.at(end)) c_.fail("expected ',' or the end of an operand list");
     }
+    if (vector) second_result(o);
     return o;
   }
   if (c_.take('!')) o.negated = true;
@@ -78,11 +80,15 @@ Operand Decoder::parse_operand() {
       o.offset = static_cast<int64_t>(minus ? 0 - v : v);
     }
   }
-  if (c_.take('|')) {
-    std::string_view n = c_.name("a predicate");
-    if (n != "_" && (!lookup_register(n, &o.second) || v_[o.second].width != Width::Pred)) fail("unknown predicate " + quoted(n));
-  }
+  second_result(o);
   return o;
+}
+
+// d|p
+void Decoder::second_result(Operand& o) {
+  if (!c_.take('|')) return;
+  std::string_view n = c_.name("a predicate");
+  if (n != "_" && (!lookup_register(n, &o.second) || v_[o.second].width != Width::Pred)) fail("unknown predicate " + quoted(n));
 }
 
 uint32_t Decoder::fresh(Width w, Ty t) {
@@ -220,7 +226,7 @@ uint32_t Decoder::symbol_value(std::string_view name, int64_t offset, Ty t) {
 // Splits an address operand into base register and offset; names decide the space when the instruction left it open.
 void Decoder::address(const Operand& o, Space* space, uint32_t* base, int64_t* offset, bool* wide) {
   *offset = o.offset;
-  if (o.what == Operand::Register) fail("expected an address in " + quoted(whole_));
+  if (o.what == Operand::Register || !o.items.empty()) fail("expected an address in " + quoted(whole_));
   if (o.reg != kNoReg) {
     *base = o.reg;
     *wide = v_[o.reg].width == Width::W64;

@@ -37,6 +37,7 @@ enum class Op : uint8_t {
   Extend, Cvt, CvtPack, CvtPackI, Pack, Unpack, ReadClock,
   Ld, LdParam, St, Atom, Red, Cvta, Isspacep, Mapa, Getctarank, Prefetch, CpAsync, CpBulk, StBulk, Stack,
   Shfl, Vote, Match, Activemask, Redux, Elect, Ldmatrix, Stmatrix, Movmatrix, Mma, MbarInit, MbarArrive, MbarTest, MbarOther, MbarTx,
+  Tex,   // every texture and surface instruction (texture_form.h)
 };
 
 enum Round : uint8_t { kNearest, kZero, kDown, kUp, kAway, kIntNearest = 8, kIntZero, kIntDown, kIntUp };   // rn rz rm rp rna rni rzi rmi rpi
