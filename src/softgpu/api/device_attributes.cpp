@@ -1,5 +1,5 @@
-// cuDeviceGetAttribute: what differs between cards from the profile, the rest one row per attribute. What the engine cannot do (textures, IPC, peers) is answered 0;
-// sizes of texture and surface are those of the hardware generation, because programs print them. Any thread may call.
+// cuDeviceGetAttribute: what differs between cards from the profile, the rest one row per attribute. What the engine cannot do (IPC, peers) is answered 0;
+// sizes of textures and surfaces are those of the hardware generation (array.cpp and texture.cpp hold programs to them). Any thread may call.
 #include "softgpu/api/context.h"
 
 using namespace softgpu::api;
