@@ -43,8 +43,7 @@ CUresult layout_of(CUarray_format format, TexelLayout* out) {
 namespace {
 
 constexpr unsigned kKnownFlags = CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_SURFACE_LDST | CUDA_ARRAY3D_CUBEMAP | CUDA_ARRAY3D_TEXTURE_GATHER |
-                                 CUDA_ARRAY3D_DEPTH_TEXTURE | CUDA_ARRAY3D_COLOR_ATTACHMENT | CUDA_ARRAY3D_SPARSE | CUDA_ARRAY3D_DEFERRED_MAPPING |
-                                 CUDA_ARRAY3D_VIDEO_ENCODE_DECODE;
+                                 CUDA_ARRAY3D_SPARSE | CUDA_ARRAY3D_DEFERRED_MAPPING | CUDA_ARRAY3D_VIDEO_ENCODE_DECODE;   // others: INVALID_VALUE
 
 // Sizes within what cuDeviceGetAttribute tells, and sizes that go together.
 CUresult check(const CUDA_ARRAY3D_DESCRIPTOR& d, const TexelLayout& layout) {
@@ -162,7 +161,7 @@ CUresult cuArrayDestroy(CUarray hArray) {
   ArrayRef a;
   TRY(find(hArray, &a));
   TRY(refuse_unsafe());
-  if (a->is_level) return CUDA_ERROR_INVALID_VALUE;
+  if (a->is_level) return CUDA_SUCCESS;   // it stays with its mipmapped array, as in the driver
   a->context->synchronize();     // work that may still use it
   return arrays().take(hArray) ? current_context()->error() : CUDA_ERROR_INVALID_HANDLE;
 }
@@ -227,7 +226,7 @@ CUresult cuMipmappedArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS*, 
 CUresult cuMipmappedArrayCreate(CUmipmappedArray* pHandle, const CUDA_ARRAY3D_DESCRIPTOR* pMipmappedArrayDesc, unsigned int numMipmapLevels) {
   ContextRef context;
   TRY(enter(&context));
-  REQUIRE(pHandle && pMipmappedArrayDesc && numMipmapLevels);
+  REQUIRE(pHandle && pMipmappedArrayDesc);
   TRY(refuse_unsafe());
   CUDA_ARRAY3D_DESCRIPTOR d = *pMipmappedArrayDesc;
   TexelLayout layout;
@@ -239,7 +238,7 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray* pHandle, const CUDA_ARRAY3D_DE
   auto m = std::make_shared<Mipmap>();
   m->context = context, m->context_id = context->id, m->asked = d;
   auto half = [](size_t n) { return n > 1 ? n / 2 : n; };
-  for (unsigned level = 0; level < std::min(numMipmapLevels, most); level++) {
+  for (unsigned level = 0; level < std::clamp(numMipmapLevels, 1u, most); level++) {
     m->levels.push_back(laid_out(context, d, layout));
     m->levels.back()->is_level = true;
     d.Width = half(d.Width), d.Height = half(d.Height);

@@ -14,10 +14,10 @@ struct Placed {
 };
 
 CUresult place_in_array(CUarray h, size_t x, size_t y, size_t z, const CUDA_MEMCPY3D& asked, Placed* out) {
+  REQUIRE(h);
   ArrayRef a = arrays().find(h);
   if (!a) return CUDA_ERROR_INVALID_HANDLE;
   auto fits = [](size_t at, size_t n, size_t size) { return at <= size && n <= size - at; };
-  REQUIRE(x % a->texel_bytes == 0 && asked.WidthInBytes % a->texel_bytes == 0);
   REQUIRE(fits(x, asked.WidthInBytes, a->row_bytes()) && fits(y, asked.Height, a->box.height) && fits(z, asked.Depth, a->box.depth));
   *out = {a->box.base + z * a->box.slice + y * a->box.pitch + x, a->box.pitch, a->box.slice};
   return CUDA_SUCCESS;

@@ -260,7 +260,6 @@ CUresult cuSurfObjectCreate(CUsurfObject* pSurfObject, const CUDA_RESOURCE_DESC*
   REQUIRE(pSurfObject && pResDesc && pResDesc->flags == 0 && pResDesc->resType == CU_RESOURCE_TYPE_ARRAY);
   ArrayRef a = arrays().find(pResDesc->res.array.hArray);
   if (!a) return CUDA_ERROR_INVALID_HANDLE;
-  REQUIRE(a->asked.Flags & CUDA_ARRAY3D_SURFACE_LDST);
   softgpu::Texture t;
   t.surface = true;
   t.levels = {a->box};

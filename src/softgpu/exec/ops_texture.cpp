@@ -152,7 +152,7 @@ uint64_t place(Warp& w, const Insn& in, const Operands& o, uint32_t lane, const 
     int64_t last = size[i] - (i ? 1 : access);
     if (x[i] >= 0 && x[i] <= last) continue;
     if (f.outside == F::Zero) return 0;
-    if (f.outside == F::Trap || last < 0) return fault(w, 719, lane, static_cast<uint64_t>(x[i]), "surface access outside its bounds"), 0;
+    if (f.outside == F::Trap || last < 0) return fault(w, 700, lane, static_cast<uint64_t>(x[i]), "surface access outside its bounds"), 0;
     x[i] = x[i] < 0 ? 0 : last;
   }
   return b.base + static_cast<uint64_t>(x[2]) * b.slice + static_cast<uint64_t>(x[1]) * b.pitch + static_cast<uint64_t>(x[0]);
@@ -175,20 +175,13 @@ void load_lanes(Warp& w, const Insn& in, uint32_t mask) {
   }
 }
 
-// A formatted store: a number or integer to what the surface holds.
-uint32_t converted(const Texture& t, const F& f, uint32_t bits) {
-  auto clamped = [&](int64_t low, int64_t high) {
-    if (f.is_float) {
-      float v = std::bit_cast<float>(bits);
-      return static_cast<uint32_t>(static_cast<int64_t>(std::isnan(v) ? 0 : std::clamp(std::trunc(double{v}), double(low), double(high))));
-    }
-    int64_t v = f.is_signed ? int64_t{static_cast<int32_t>(bits)} : int64_t{bits};
-    return static_cast<uint32_t>(std::clamp(v, low, high));
-  };
+// A formatted store: 32 bits to what the surface holds, signed or unsigned as that is, out of range to the nearest.
+uint32_t converted(const Texture& t, uint32_t bits) {
+  auto clamped = [&](int32_t low, int32_t high) { return static_cast<uint32_t>(std::clamp(static_cast<int32_t>(bits), low, high)); };
   switch (t.texel) {
-    case Texel::U8: return clamped(0, 255);
+    case Texel::U8: return std::min(bits, 255u);
+    case Texel::U16: return std::min(bits, 65535u);
     case Texel::S8: return clamped(-128, 127);
-    case Texel::U16: return clamped(0, 65535);
     case Texel::S16: return clamped(-32768, 32767);
     case Texel::F16: return float_to_half(std::bit_cast<float>(bits));
     default: return bits;
@@ -205,10 +198,10 @@ void store_lanes(Warp& w, const Insn& in, uint32_t mask) {
     uint64_t to = place(w, in, o, lane, &t);
     if (w.fault) return;
     if (!to) continue;
-    const uint32_t bytes = f.formatted ? bytes_of(t->texel) : f.bytes, count = f.formatted ? std::min<uint32_t>(f.elements, t->channels) : f.elements;
+    const uint32_t bytes = f.formatted ? bytes_of(t->texel) : f.bytes, count = f.formatted ? t->channels : f.elements;
     for (uint32_t i = 0; i < count; i++) {
-      uint64_t v = f.bytes == 8 ? wide(w, values[i], lane) : word(w, values[i], lane);
-      if (f.formatted) v = converted(*t, f, static_cast<uint32_t>(v));
+      uint64_t v = i >= f.elements ? 0 : f.bytes == 8 ? wide(w, values[i], lane) : word(w, values[i], lane);
+      if (f.formatted) v = converted(*t, static_cast<uint32_t>(v));
       std::memcpy(reinterpret_cast<void*>(to + i * bytes), &v, bytes);
     }
   }

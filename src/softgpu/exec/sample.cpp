@@ -14,10 +14,13 @@ namespace {
 
 constexpr int kWeightBits = 8;
 constexpr int64_t kOne = 1 << kWeightBits;
+constexpr int kFraction = 21;    // bits of a normalized coordinate that count
 
 struct Word4 { uint32_t v[4]; };
 
 float from_srgb(float c) { return c <= 0.04045f ? c / 12.92f : std::pow((c + 0.055f) / 1.055f, 2.4f); }
+
+float fraction_scale(const Texture& t) { return t.texel == Texel::U8 || t.texel == Texel::U16 ? 65535.0f : 32767.0f; }
 
 // One component as the instruction gives it: float bits, or the integer.
 uint32_t component(const Texture& t, const uint8_t* p, int c) {
@@ -46,17 +49,28 @@ uint32_t component(const Texture& t, const uint8_t* p, int c) {
 
 bool holds_numbers(const Texture& t) { return t.as_fraction || t.texel == Texel::F16 || t.texel == Texel::F32; }
 
-// Components that the texture does not have read as 0, the last as 1.
+// Components that the texture does not have read as 0, also outside.
 Word4 texel(const Texture& t, const TexelBox& b, int64_t x, int64_t y, int64_t z) {
   const uint8_t* p = reinterpret_cast<const uint8_t*>(b.base + static_cast<uint64_t>(z) * b.slice + static_cast<uint64_t>(y) * b.pitch +
                                                       static_cast<uint64_t>(x) * t.texel_bytes());
-  Word4 r{{0, 0, 0, holds_numbers(t) ? std::bit_cast<uint32_t>(1.0f) : 1u}};
+  Word4 r{};
   for (int c = 0; c < t.channels; c++) r.v[c] = component(t, p, c);
   return r;
 }
+// The border as the texture could hold it; 8 and 16-bit integers that are read as they are have none.
 Word4 border(const Texture& t) {
-  Word4 r;
-  for (int c = 0; c < 4; c++) r.v[c] = std::bit_cast<uint32_t>(t.border[c]);
+  Word4 r{};
+  for (int c = 0; c < t.channels; c++) {
+    float v = t.border[c];
+    if (t.as_fraction) {
+      const bool positive = t.texel == Texel::U8 || t.texel == Texel::U16;
+      const float most = static_cast<float>((1 << (8 * bytes_of(t.texel) - !positive)) - 1);
+      v = std::rint(std::clamp(std::isnan(v) ? 0.0f : v, positive ? 0.0f : -1.0f, 1.0f) * most) / most;
+    } else if (bytes_of(t.texel) < 4 && t.texel != Texel::F16) {
+      continue;
+    }
+    r.v[c] = std::bit_cast<uint32_t>(v);
+  }
   return r;
 }
 
@@ -88,11 +102,12 @@ Axis along(const Texture& t, int direction, const SamplePoint& at, uint32_t texe
     if (two) fixed += kOne / 2;
   } else {
     double v = std::bit_cast<float>(at.x[direction]);
-    if (std::isnan(v)) v = 0;
+    if (std::isnan(v) || std::fabs(v) < 0x1p-126) v = 0;   // what is too small for a normal number counts as 0
     if (normalized) {
-      if (wrap == Wrap::Repeat && std::isfinite(v)) v -= std::floor(v);
-      if (wrap == Wrap::Mirror && std::isfinite(v)) v -= 2 * std::floor(v / 2);
-      v *= static_cast<double>(size);
+      if ((wrap == Wrap::Repeat || wrap == Wrap::Mirror) && std::isinf(v)) v = 0;
+      if (wrap == Wrap::Repeat) v -= std::floor(v);
+      if (wrap == Wrap::Mirror) v -= 2 * std::floor(v / 2);
+      v = std::ldexp(std::floor(std::ldexp(std::clamp(v, -1e6, 1e6), kFraction)), -kFraction) * static_cast<double>(size);
     }
     v = std::clamp(v, -1e6, 1e9) * kOne;
     fixed = static_cast<int64_t>(two ? std::floor(v + 0.5) : std::floor(v));
@@ -119,20 +134,42 @@ Word4 sample_level(const Texture& t, const TexelBox& b, int directions, const Sa
   for (int i = 0; i < directions; i++) a[i] = along(t, i, at, size[i], two, normalized, t.cube ? Wrap::Clamp : t.wrap[i]);
   if (directions < 3) a[2].first = a[2].second = layer;
   if (!two) return read(t, b, a[0].first, a[1].first, a[2].first);
-  double sum[4] = {0, 0, 0, 0};
-  for (int corner = 0; corner < 1 << directions; corner++) {
-    int64_t weight = 1, at_texel[3] = {a[0].first, a[1].first, a[2].first};
-    for (int i = 0; i < directions; i++) {
-      bool second = corner >> i & 1;
-      weight *= second ? a[i].weight : kOne - a[i].weight;
-      if (second) at_texel[i] = a[i].second;
+  // All weights together are kOne. A product of two is rounded and what is left over belongs to the texels before; the rows of a volume
+  // split what its columns and slices have come to.
+  int64_t weights[8] = {kOne - a[0].weight, a[0].weight};
+  auto rounded = [](int64_t product) { return (product + kOne / 2) >> kWeightBits; };
+  if (directions > 1) {
+    const int other = directions - 1, bit = 1 << other;
+    const int64_t both = rounded(a[0].weight * a[other].weight);
+    weights[0] = kOne - a[0].weight - a[other].weight + both, weights[1] = a[0].weight - both;
+    weights[bit] = a[other].weight - both, weights[1 | bit] = both;
+  }
+  if (directions > 2)
+    for (int corner : {0, 1, 4, 5}) {
+      const int64_t stays = rounded(weights[corner] * (kOne - a[1].weight));
+      weights[corner | 2] = weights[corner] - stays;
+      weights[corner] = stays;
     }
-    if (!weight) continue;
-    Word4 w = read(t, b, at_texel[0], at_texel[1], at_texel[2]);
-    for (int c = 0; c < 4; c++) sum[c] += static_cast<double>(weight) * std::bit_cast<float>(w.v[c]);
+  const int corners = 1 << directions;
+  const bool whole = t.as_fraction && !t.srgb;   // such texels are filtered as integers of 16 bits
+  double sum[4] = {0, 0, 0, 0};
+  for (int corner = 0; corner < corners; corner++) {
+    if (!weights[corner]) continue;
+    auto texel_of = [&](int i) { return corner >> i & 1 ? a[i].second : a[i].first; };
+    Word4 w = read(t, b, texel_of(0), directions > 1 ? texel_of(1) : 0, directions > 2 ? texel_of(2) : layer);
+    for (int c = 0; c < 4; c++) {
+      double v = std::bit_cast<float>(w.v[c]);
+      if (whole) v = std::rint(v * fraction_scale(t));
+      sum[c] += static_cast<double>(weights[corner]) * v;
+    }
   }
   Word4 r;
-  for (int c = 0; c < 4; c++) r.v[c] = std::bit_cast<uint32_t>(static_cast<float>(std::ldexp(sum[c], -kWeightBits * directions)));
+  for (int c = 0; c < 4; c++) {
+    float v = static_cast<float>(sum[c] / kOne);
+    if (whole) v = static_cast<float>(std::floor(sum[c] / kOne + 0.5)) / fraction_scale(t);
+    if (t.srgb || t.texel == Texel::F16) v = half_to_float(double_to_half(sum[c] / kOne, kAway));
+    r.v[c] = std::bit_cast<uint32_t>(v);
+  }
   return r;
 }
 
@@ -149,7 +186,7 @@ int face_of(const float v[3], float* s, float* t) {
 }
 
 int64_t layer_of(const Texture& t, const TexelBox& b, uint32_t asked, int face) {
-  int64_t n = t.cube ? b.depth / 6 : b.depth, layer = t.layered ? std::clamp<int64_t>(static_cast<int32_t>(asked), 0, n - 1) : 0;
+  int64_t n = t.cube ? b.depth / 6 : b.depth, layer = t.layered ? std::min<int64_t>(asked, n - 1) : 0;
   return std::min<int64_t>(t.cube ? layer * 6 + face : layer, b.depth - 1);
 }
 
@@ -159,9 +196,8 @@ void sample(const Texture& t, TextureForm::Geometry g, const SamplePoint& asked,
   SamplePoint at = asked;
   Word4 r;
   if (t.linear_memory) {
-    int64_t i = at.integer ? static_cast<int32_t>(at.x[0]) : static_cast<int64_t>(std::floor(std::clamp(std::bit_cast<float>(at.x[0]), -1.0f, 1e9f)));
-    i += at.offset[0];
-    r = i >= 0 && i < t.levels[0].width ? texel(t, t.levels[0], i, 0, 0) : Word4{};
+    int64_t i = int64_t{static_cast<int32_t>(at.x[0])} + at.offset[0];
+    r = at.integer && i >= 0 && i < t.levels[0].width ? texel(t, t.levels[0], i, 0, 0) : Word4{};
     std::memcpy(out, r.v, sizeof r);
     return;
   }
@@ -183,11 +219,11 @@ void sample(const Texture& t, TextureForm::Geometry g, const SamplePoint& asked,
   if (most == 0) {
     r = one(0);
   } else {
-    float level = at.level + t.level_bias;
-    level = std::isnan(level) ? 0 : std::min(std::max(level, t.level_min), t.level_max);
+    float level = (std::isnan(at.level) ? 0 : at.level) + t.level_bias;
+    level = std::min(std::max(level, t.level_min), t.level_max);
     level = std::clamp(level, 0.0f, static_cast<float>(most));
     if (!t.filter_levels || !holds_numbers(t)) {
-      r = one(std::min(static_cast<int>(level + 0.5f), most));
+      r = one(std::clamp(static_cast<int>(std::ceil(level - 0.5f)), 0, most));   // the finer one in the middle
     } else {
       int fixed = static_cast<int>(std::floor(level * kOne + 0.5f)), first = fixed >> kWeightBits, weight = fixed & (kOne - 1);
       r = one(first);
@@ -207,10 +243,12 @@ void gather(const Texture& t, const SamplePoint& at, uint8_t which, uint32_t out
   const TexelBox& b = t.levels[0];
   Axis x = along(t, 0, at, b.width, true, t.normalized_coordinates, t.wrap[0]), y;
   if (t.dimensions > 1) y = along(t, 1, at, b.height, true, t.normalized_coordinates, t.wrap[1]);
-  out[0] = read(t, b, x.first, y.second, 0).v[which];
-  out[1] = read(t, b, x.second, y.second, 0).v[which];
-  out[2] = read(t, b, x.second, y.first, 0).v[which];
-  out[3] = read(t, b, x.first, y.first, 0).v[which];
+  const int64_t columns[4] = {x.first, x.second, x.second, x.first}, rows[4] = {y.second, y.second, y.first, y.first};
+  for (int i = 0; i < 4; i++) {
+    out[i] = read(t, b, columns[i], rows[i], 0).v[which];
+    if (t.as_fraction && t.texel == Texel::S8)   // comes in 16 bits, as texels do that are filtered
+      out[i] = std::bit_cast<uint32_t>(std::rint(std::bit_cast<float>(out[i]) * fraction_scale(t)) / fraction_scale(t));
+  }
 }
 
 float level_of(const Texture& t, TextureForm::Geometry g, const SamplePoint& at, const float* dx, const float* dy) {

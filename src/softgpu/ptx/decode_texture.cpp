@@ -141,8 +141,8 @@ void Decoder::op_surface() {
   f.elements = mod("v2") ? 2 : mod("v4") ? 4 : 1;
   Ty t = type();
   f.bytes = static_cast<uint8_t>(bytes_of(t));
-  f.is_signed = is_signed(t), f.is_float = is_float(t);
-  bool fits = f.kind == F::Reduce ? f.bytes >= 4 && f.bytes <= 8 && !f.is_float && f.elements == 1 : f.formatted ? f.bytes == 4 : is_bits(t) && f.bytes <= 8;
+  f.is_signed = is_signed(t);
+  bool fits = f.kind == F::Reduce ? f.bytes >= 4 && f.bytes <= 8 && !is_float(t) && f.elements == 1 : f.formatted ? f.bytes == 4 : is_bits(t) && f.bytes <= 8;
   if (!fits || f.bytes * f.elements > 16) unsupported();
   f.outside = mod("clamp") ? F::Clamp : mod("zero") ? F::Zero : F::Trap;
   mod("trap");

@@ -22,13 +22,13 @@ struct TextureForm {
   Outside outside = Trap;
   bool formatted = false;      // sust.p, sured.p: x counts texels, values are converted
   bool integer = false;        // integer coordinates
-  bool is_signed = false;      // Reduce, formatted Store: the type of the value
-  bool is_float = false;
+  bool is_signed = false;      // Reduce: the type of the value
   bool halves = false;         // the result is .v2.f16x2
   bool residency = false;      // the last result is a predicate: the texel was there
   uint8_t offsets = 0;         // how many texel offsets follow the coordinates
   uint8_t results = 0;         // operands in Function::extra: results first, then sources
   uint8_t sources = 0;
+  uint8_t unused = 0;
 };
 static_assert(sizeof(TextureForm) == 16);
 
