@@ -45,4 +45,9 @@ int main() {
   CHECK(read_word(out) == 10);
   auto now = read_array<unsigned>(array, 8);
   CHECK(now[0] == 7 && now[1] == 11 && now[7] == 7);
+
+  CU(launch(texture_kernel("surface_trap"), 1, 1, nullptr, s, 28, out));
+  CHECK(read_word(out) == 7);
+  CU(launch(texture_kernel("surface_trap"), 1, 1, nullptr, s, 32, out));   // ends the context
+  EXPECT(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
 }

@@ -22,6 +22,13 @@ float from_srgb(float c) { return c <= 0.04045f ? c / 12.92f : std::pow((c + 0.0
 
 float fraction_scale(const Texture& t) { return t.texel == Texel::U8 || t.texel == Texel::U16 ? 65535.0f : 32767.0f; }
 
+// A fraction in 16 bits, in which such texels are filtered and gathered. Signed bytes get there by repeating their bits.
+double in_16_bits(const Texture& t, float v) {
+  if (t.texel != Texel::S8) return std::rint(v * fraction_scale(t));
+  int byte = static_cast<int>(std::rint(v * 127.0f));
+  return byte * 258 + (byte >> 6 & 1) - (byte < 0);
+}
+
 // One component as the instruction gives it: float bits, or the integer.
 uint32_t component(const Texture& t, const uint8_t* p, int c) {
   auto number = [](float f) { return std::bit_cast<uint32_t>(f); };
@@ -159,7 +166,7 @@ Word4 sample_level(const Texture& t, const TexelBox& b, int directions, const Sa
     Word4 w = read(t, b, texel_of(0), directions > 1 ? texel_of(1) : 0, directions > 2 ? texel_of(2) : layer);
     for (int c = 0; c < 4; c++) {
       double v = std::bit_cast<float>(w.v[c]);
-      if (whole) v = std::rint(v * fraction_scale(t));
+      if (whole) v = in_16_bits(t, std::bit_cast<float>(w.v[c]));
       sum[c] += static_cast<double>(weights[corner]) * v;
     }
   }
@@ -223,7 +230,7 @@ void sample(const Texture& t, TextureForm::Geometry g, const SamplePoint& asked,
     level = std::min(std::max(level, t.level_min), t.level_max);
     level = std::clamp(level, 0.0f, static_cast<float>(most));
     if (!t.filter_levels || !holds_numbers(t)) {
-      r = one(std::clamp(static_cast<int>(std::ceil(level - 0.5f)), 0, most));   // the finer one in the middle
+      r = one(std::min(static_cast<int>(level + 0.5f), most));
     } else {
       int fixed = static_cast<int>(std::floor(level * kOne + 0.5f)), first = fixed >> kWeightBits, weight = fixed & (kOne - 1);
       r = one(first);
@@ -246,8 +253,8 @@ void gather(const Texture& t, const SamplePoint& at, uint8_t which, uint32_t out
   const int64_t columns[4] = {x.first, x.second, x.second, x.first}, rows[4] = {y.second, y.second, y.first, y.first};
   for (int i = 0; i < 4; i++) {
     out[i] = read(t, b, columns[i], rows[i], 0).v[which];
-    if (t.as_fraction && t.texel == Texel::S8)   // comes in 16 bits, as texels do that are filtered
-      out[i] = std::bit_cast<uint32_t>(std::rint(std::bit_cast<float>(out[i]) * fraction_scale(t)) / fraction_scale(t));
+    if (t.as_fraction && t.texel == Texel::S8)   // the others are the same in 16 bits
+      out[i] = std::bit_cast<uint32_t>(static_cast<float>(in_16_bits(t, std::bit_cast<float>(out[i]))) / fraction_scale(t));
   }
 }
 
