@@ -106,6 +106,7 @@ void Context::start() {
   static constexpr size_t kDefaults[kLimitCount] = {1024, 1 << 20, 8 << 20, 2, 2048, 64, 0, 0, 0, 0};
   for (size_t i = 0; i < kLimitCount; i++) limits[i] = kDefaults[i];
   error_ = 0;
+  peers = 0;
   id = g_next_id++;
   std::lock_guard lock(submit);
   legacy = std::make_shared<Stream>(shared_from_this(), 0u, 0, true);
@@ -128,15 +129,21 @@ void Context::stop() {
 }
 
 CUresult Context::synchronize() {
-  std::vector<Point> tails;
+  std::vector<Point> ends;
   {
     std::lock_guard lock(submit);
     std::erase_if(streams, [](const StreamRef& s) { return s->destroyed && s->idle(); });
-    for (auto& s : streams) tails.push_back(s->tail());
-    if (legacy) tails.push_back(legacy->tail());
+    ends = tails();
   }
-  for (auto& t : tails) t.wait();
+  for (auto& t : ends) t.wait();
   return error();
+}
+
+std::vector<Point> Context::tails() {
+  std::vector<Point> ends;
+  for (auto& s : streams) ends.push_back(s->tail());
+  if (legacy) ends.push_back(legacy->tail());
+  return ends;
 }
 
 StreamRef Context::per_thread_stream() {
@@ -156,13 +163,18 @@ StreamRef Context::per_thread_stream() {
   return s;
 }
 
-void synchronize_device(Device* device) {
+std::vector<ContextRef> contexts_of(Device* device) {
   std::vector<ContextRef> all;
   contexts().take_if([&](Context& c) {
     if (c.device == device && c.alive) all.push_back(c.shared_from_this());
     return false;
   });
-  for (auto& c : all) c->synchronize();
+  std::sort(all.begin(), all.end(), [](const ContextRef& a, const ContextRef& b) { return a->id < b->id; });
+  return all;
+}
+
+void synchronize_device(Device* device) {
+  for (auto& c : contexts_of(device)) c->synchronize();
 }
 
 bool valid_context_flags(unsigned flags) {

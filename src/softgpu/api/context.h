@@ -28,6 +28,7 @@ namespace softgpu::api {
 class Context;
 class Stream;
 class Pool;
+struct Point;
 using ContextRef = std::shared_ptr<Context>;
 using StreamRef = std::shared_ptr<Stream>;
 
@@ -66,6 +67,7 @@ class Context : public std::enable_shared_from_this<Context> {
   void start();                                      // makes the legacy stream; also after a reset
   void stop();                                       // waits for the work, then ends all that belongs to the context
   CUresult synchronize();                            // waits for every stream
+  std::vector<Point> tails();                        // the ends of all streams; under submit
   StreamRef per_thread_stream();                     // the calling thread's own default stream
   void fail(CUresult error) {                        // the first error of the GPU's work stays until the context ends
     int none = 0;
@@ -80,6 +82,7 @@ class Context : public std::enable_shared_from_this<Context> {
   std::atomic<uint64_t> id{0};
   std::atomic<bool> alive{false};
   std::atomic<size_t> limits[kLimitCount];
+  std::atomic<unsigned> peers{0};                    // devices whose memory its kernels may touch, a bit each
   std::atomic<CUfunc_cache> cache_config{CU_FUNC_CACHE_PREFER_NONE};
   std::atomic<CUsharedconfig> shared_config{CU_SHARED_MEM_CONFIG_DEFAULT_BANK_SIZE};
 
@@ -101,6 +104,7 @@ CUresult find_context(CUcontext h, ContextRef* out); // h null: the current one
 Registry<CUcontext, Context>& contexts();
 ContextRef primary_context(Device& device);          // the object, active or not
 bool valid_context_flags(unsigned flags);
+std::vector<ContextRef> contexts_of(Device* device);  // the living ones, oldest first
 void synchronize_device(Device* device);             // waits for the work of every context of the device
 std::vector<ContextRef>& context_stack();            // of the calling thread
 

@@ -132,26 +132,6 @@ CUresult cuDeviceGetProperties(CUdevprop* prop, CUdevice dev) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev) {
-  Device *device, *peer;
-  TRY(find_device(dev, &device));
-  TRY(find_device(peerDev, &peer));
-  REQUIRE(canAccessPeer);
-  *canAccessPeer = 0;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute attrib, CUdevice srcDevice, CUdevice dstDevice) {
-  Device *from, *to;
-  TRY(find_device(srcDevice, &from));
-  TRY(find_device(dstDevice, &to));
-  if (from == to) return CUDA_ERROR_INVALID_DEVICE;
-  REQUIRE(value && attrib >= CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK &&
-          attrib <= CU_DEVICE_P2P_ATTRIBUTE_CUDA_ARRAY_ACCESS_SUPPORTED);
-  *value = 0;
-  return CUDA_SUCCESS;
-}
-
 CUresult cuDeviceGetExecAffinitySupport(int* pi, CUexecAffinityType type, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));

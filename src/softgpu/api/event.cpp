@@ -17,6 +17,19 @@ int64_t now_nanoseconds() {
 }
 
 CUresult record_event(const EventRef& event, const StreamRef& stream) {
+  if (event->shared) {
+    Task task;
+    task.always = true;
+    task.run = [shared = event->shared, number = event->shared->begin_record()] {
+      shared->reach(number);
+      return CUDA_SUCCESS;
+    };
+    if (!run_now(stream, task.run)) submit(stream, std::move(task));
+    std::lock_guard lock(event->m);
+    event->capture.reset();
+    event->captured_after.clear();
+    return CUDA_SUCCESS;
+  }
   auto time = std::make_shared<std::atomic<int64_t>>(0);
   Task task;
   task.always = true;
@@ -36,6 +49,16 @@ CUresult record_event(const EventRef& event, const StreamRef& stream) {
 
 CUresult wait_for_event(const EventRef& event, const StreamRef& stream) {
   Task task;
+  if (event->shared) {
+    const uint64_t number = event->shared->last();
+    if (event->shared->reached(number)) return CUDA_SUCCESS;
+    task.run = [shared = event->shared, number, context = stream->context.get()] {
+      shared->wait(number, context->alive);
+      return CUDA_SUCCESS;
+    };
+    submit(stream, std::move(task));
+    return CUDA_SUCCESS;
+  }
   {
     std::lock_guard lock(event->m);
     if (!event->recorded || event->point.done() || event->point.stream == stream) return CUDA_SUCCESS;
@@ -66,8 +89,10 @@ CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
   ContextRef context;
   TRY(enter(&context));
   REQUIRE(phEvent && !(Flags & ~7u));
-  if (Flags & CU_EVENT_INTERPROCESS) return Flags & CU_EVENT_DISABLE_TIMING ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
-  *phEvent = events().add(std::make_shared<Event>(context, Flags));
+  REQUIRE(!(Flags & CU_EVENT_INTERPROCESS) || (Flags & CU_EVENT_DISABLE_TIMING));
+  auto event = std::make_shared<Event>(context, Flags);
+  if (Flags & CU_EVENT_INTERPROCESS && !(event->shared = SharedEvent::make(context->device->profile.uuid))) return CUDA_ERROR_OPERATING_SYSTEM;
+  *phEvent = events().add(event);
   return CUDA_SUCCESS;
 }
 
@@ -107,7 +132,7 @@ CUresult cuEventQuery(CUevent hEvent) {
   TRY(refuse_unsafe());
   {
     std::lock_guard lock(event->m);
-    if (event->recorded && !event->point.done()) return CUDA_ERROR_NOT_READY;
+    if (event->shared ? !event->shared->reached(event->shared->last()) : event->recorded && !event->point.done()) return CUDA_ERROR_NOT_READY;
   }
   return event->context->error();
 }
@@ -121,6 +146,7 @@ CUresult cuEventSynchronize(CUevent hEvent) {
     std::lock_guard lock(event->m);
     point = event->point;
   }
+  if (event->shared) event->shared->wait(event->shared->last(), event->context->alive);
   point.wait();
   return event->context->error();
 }

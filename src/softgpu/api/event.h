@@ -1,5 +1,6 @@
 // Events: the last place where each was recorded, and when the GPU reached it. Any thread may call.
 #pragma once
+#include "softgpu/api/ipc_event.h"
 #include "softgpu/api/stream.h"
 
 namespace softgpu::api {
@@ -10,6 +11,7 @@ class Event {
   CUevent handle = nullptr;
   const ContextRef context;
   const unsigned flags;
+  std::shared_ptr<SharedEvent> shared;         // interprocess events: other processes may record and wait too; set before anyone sees it
 
   std::mutex m;                                // guards the rest
   bool recorded = false;

@@ -192,9 +192,13 @@ CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
   REQUIRE(name && (dptr || bytes));
   return get_global(*module, name, dptr, bytes);
 }
-// A __managed__ variable is a global like any other here: all device memory is host-visible.
 CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  return cuLibraryGetGlobal(dptr, bytes, library, name);
+  ModuleRef module;
+  TRY(enter_library_module(library, &module));
+  REQUIRE(name && (dptr || bytes));
+  for (auto& g : module->module->globals())
+    if (g.managed && g.name == name) return get_global(*module, name, dptr, bytes);
+  return CUDA_ERROR_NOT_FOUND;
 }
 
 CUresult cuLibraryGetUnifiedFunction(void** fptr, CUlibrary library, const char* symbol) {

@@ -1,4 +1,4 @@
-// Limits, caches, priorities and peers of the current context. Any thread may call.
+// Limits, caches and priorities of the current context. Any thread may call.
 #include "softgpu/api/context.h"
 
 using namespace softgpu::api;
@@ -88,22 +88,6 @@ CUresult cuCtxGetExecAffinity(CUexecAffinityParam* pExecAffinity, CUexecAffinity
   TRY(enter(&context));
   REQUIRE(pExecAffinity);
   return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
-}
-
-CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags) {
-  ContextRef context, peer;
-  TRY(enter(&context));
-  REQUIRE(Flags == 0);
-  TRY(find_context(peerContext, &peer));
-  if (peer == context) return CUDA_ERROR_INVALID_CONTEXT;
-  return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
-}
-
-CUresult cuCtxDisablePeerAccess(CUcontext peerContext) {
-  ContextRef context, peer;
-  TRY(enter(&context));
-  TRY(find_context(peerContext, &peer));
-  return CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
 }
 
 }  // extern "C"

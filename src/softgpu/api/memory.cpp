@@ -7,6 +7,8 @@
 #include <shared_mutex>
 
 #include "softgpu/api/graph.h"
+#include "softgpu/api/ipc_memory.h"
+#include "softgpu/api/managed.h"
 #include "softgpu/api/pool.h"
 #include "softgpu/api/shared_usage.h"
 
@@ -35,11 +37,34 @@ std::atomic<uint64_t> g_next_id{1};
 void remember(Allocation a) {
   a.id = g_next_id++;
   if (a.context) a.context_id = a.context->id;
-  if (a.on_host() || a.kind == MemoryKind::mapped)
-    for (int i = 0; i < device_count(); i++) device_of(i)->memory.add_host_range(reinterpret_cast<void*>(a.base), a.bytes);
-  if (a.pool) a.pool->add(a.bytes);
+  if (a.on_host()) a.seen_by = kAllDevices;
+  for (int i = 0; i < device_count(); i++)
+    if (a.seen_by >> i & 1) device_of(i)->memory.add_host_range(reinterpret_cast<void*>(a.base), a.bytes);
+  if (a.pool && a.kind == MemoryKind::pool) a.pool->add(a.bytes);
   std::unique_lock lock(table().m);
   table().by_base[a.base] = std::move(a);
+}
+
+namespace {
+void let_see(Allocation& a, int device, bool allowed) {      // under the lock
+  if (bool(a.seen_by >> device & 1) == allowed) return;
+  a.seen_by ^= 1u << device;
+  void* p = reinterpret_cast<void*>(a.base);
+  if (allowed) device_of(device)->memory.add_host_range(p, a.bytes);
+  else device_of(device)->memory.remove_host_range(p);
+}
+}  // namespace
+
+void let_see(uint64_t base, int device, bool allowed) {
+  std::unique_lock lock(table().m);
+  auto it = table().by_base.find(base);
+  if (it != table().by_base.end()) let_see(it->second, device, allowed);
+}
+
+void let_see_pool(const Pool& pool, int device, bool allowed) {
+  std::unique_lock lock(table().m);
+  for (auto& [base, a] : table().by_base)
+    if (a.pool.get() == &pool) let_see(a, device, allowed);
 }
 
 bool find_allocation(uint64_t address, Allocation* out) {
@@ -73,12 +98,13 @@ bool take_allocation(uint64_t base, Allocation* out, bool (*wanted)(const Alloca
 }
 
 void release_bytes(const Allocation& a) {
-  if (a.on_host() || a.kind == MemoryKind::mapped) {
-    void* p = reinterpret_cast<void*>(a.base);
-    for (int i = 0; i < device_count(); i++) device_of(i)->memory.remove_host_range(p);
-    if (a.kind == MemoryKind::host) munmap(p, a.bytes);
-    return;
-  }
+  void* p = reinterpret_cast<void*>(a.base);
+  for (int i = 0; i < device_count(); i++)
+    if (a.seen_by >> i & 1) device_of(i)->memory.remove_host_range(p);
+  if (a.kind == MemoryKind::imported) end_import(a);
+  if (a.kind == MemoryKind::host || (a.kind == MemoryKind::managed && !a.of_module)) munmap(p, a.bytes);
+  if (a.kind != MemoryKind::device && a.kind != MemoryKind::pool) return;
+  end_export(a);
   a.device->free(a.base);
   if (a.pool) a.pool->used -= a.bytes;
 }
@@ -123,10 +149,37 @@ bool pinned_range(uint64_t address, uint64_t bytes) {
   return true;
 }
 
+namespace {
+struct Windows {
+  std::shared_mutex m;
+  std::map<uint64_t, uint64_t> bytes;        // by start
+  std::atomic<size_t> count{0};
+};
+Windows& windows() {
+  static auto* w = new Windows;
+  return *w;
+}
+}  // namespace
+
 bool in_device_window(uint64_t address) {
   for (int i = 0; i < device_count(); i++)
     if (address >= device_of(i)->lowest && address < device_of(i)->highest) return true;
-  return false;
+  if (!windows().count) return false;
+  std::shared_lock lock(windows().m);
+  auto it = windows().bytes.upper_bound(address);
+  return it != windows().bytes.begin() && address - std::prev(it)->first < std::prev(it)->second;
+}
+
+void add_window(uint64_t base, uint64_t bytes) {
+  std::unique_lock lock(windows().m);
+  windows().bytes[base] = bytes;
+  windows().count = windows().bytes.size();
+}
+
+void remove_window(uint64_t base) {
+  std::unique_lock lock(windows().m);
+  windows().bytes.erase(base);
+  windows().count = windows().bytes.size();
 }
 
 }  // namespace softgpu::api
@@ -134,10 +187,10 @@ bool in_device_window(uint64_t address) {
 using namespace softgpu::api;
 
 namespace {
-CUresult allocate(const ContextRef& context, size_t bytes, MemoryKind kind, unsigned flags, CUdeviceptr* out) {
-  uint64_t address = context->device->allocate(bytes);
+CUresult allocate(const ContextRef& context, size_t bytes, CUdeviceptr* out) {
+  uint64_t address = context->device->allocate(bytes, kPage);
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
-  remember({.base = address, .bytes = bytes, .kind = kind, .context = context, .device = context->device, .flags = flags, .pool = {}});
+  remember({.base = address, .bytes = bytes, .kind = MemoryKind::device, .context = context, .device = context->device, .pool = {}, .managed = {}});
   *out = address;
   return CUDA_SUCCESS;
 }
@@ -150,7 +203,7 @@ CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   TRY(enter(&context));
   REQUIRE(dptr && bytesize);
   TRY(refuse_unsafe());
-  return allocate(context, bytesize, MemoryKind::device, 0, dptr);
+  return allocate(context, bytesize, dptr);
 }
 
 CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height, unsigned int ElementSizeBytes) {
@@ -162,7 +215,7 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInByt
   if (WidthInBytes > (size_t(1) << 31) - 512) return CUDA_ERROR_INVALID_VALUE;
   size_t pitch = (WidthInBytes + 511) & ~size_t(511), bytes;
   if (__builtin_mul_overflow(pitch, Height, &bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-  TRY(allocate(context, bytes, MemoryKind::device, 0, dptr));
+  TRY(allocate(context, bytes, dptr));
   *pPitch = pitch;
   return CUDA_SUCCESS;
 }
@@ -172,7 +225,7 @@ CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned int flag
   TRY(enter(&context));
   REQUIRE(dptr && bytesize && (flags == CU_MEM_ATTACH_GLOBAL || flags == CU_MEM_ATTACH_HOST));
   TRY(refuse_unsafe());
-  return allocate(context, bytesize, MemoryKind::managed, flags, dptr);
+  return allocate_managed(context, bytesize, flags, dptr);
 }
 
 CUresult cuMemFree_v2(CUdeviceptr dptr) {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "softgpu/api/graph.h"
+#include "softgpu/api/managed.h"
 
 namespace softgpu::api {
 
@@ -29,9 +30,20 @@ CUresult load_module(const ContextRef& context, std::span<const std::span<const 
     return CUresult(outcome.result);
   }
   for (auto& g : loaded->module->globals()) context->device->widen(g.address, g.bytes);
+  for (auto& g : loaded->module->globals())
+    if (g.managed)
+      remember({.base = g.address, .bytes = g.bytes, .kind = MemoryKind::managed, .context = context, .device = context->device,
+                .flags = CU_MEM_ATTACH_GLOBAL, .pool = {}, .managed = std::make_shared<ManagedRange>(),
+                .seen_by = kAllDevices & ~(1u << context->device->ordinal), .of_module = true});
   modules().add(loaded);
   *out = loaded;
   return CUDA_SUCCESS;
+}
+
+LoadedModule::~LoadedModule() {
+  Allocation a;
+  for (auto& g : module ? module->globals() : std::vector<GlobalInfo>())
+    if (g.managed && take_allocation(g.address, &a, [](const Allocation& x) { return x.of_module; })) release_bytes(a);
 }
 
 CUresult function_of(const ModuleRef& module, std::string_view name, const std::shared_ptr<Settings>& settings, FunctionRef* out) {

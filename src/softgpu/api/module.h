@@ -19,6 +19,7 @@ struct Settings {
 };
 
 struct LoadedModule {
+  ~LoadedModule();
   CUmodule handle = nullptr;
   ContextRef context;
   Library* library = nullptr;             // set when it is the library's module in this context

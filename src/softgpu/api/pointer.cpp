@@ -1,9 +1,8 @@
-// cuPointer*: what kind of memory an address is; managed-memory advice, which has no effect here. Any thread may call.
+// cuPointer*: what kind of memory an address is. Any thread may call.
 #include <cstring>
 
 #include "softgpu/api/memory.h"
 #include "softgpu/api/pool.h"
-#include "softgpu/api/stream.h"
 
 using namespace softgpu::api;
 
@@ -18,21 +17,21 @@ CUresult put(void* data, T value) {
 CUresult answer(const Allocation& a, CUpointer_attribute attribute, CUdeviceptr ptr, void* data) {
   const bool host_reachable = a.on_host() || a.kind == MemoryKind::managed;
   switch (attribute) {
-    case CU_POINTER_ATTRIBUTE_CONTEXT: return put(data, a.context ? a.context->handle : nullptr);
+    case CU_POINTER_ATTRIBUTE_CONTEXT: return put(data, a.context && !a.pool ? a.context->handle : nullptr);     // a pool is of a device
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return put(data, unsigned(a.on_host() ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE));
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return put(data, ptr);
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
       put<void*>(data, host_reachable ? reinterpret_cast<void*>(ptr) : nullptr);
       return host_reachable ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: return put(data, 0u);
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: return put(data, unsigned(a.kind == MemoryKind::managed));
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return put(data, a.id);
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(data, unsigned(a.kind == MemoryKind::managed));
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return put(data, a.device ? a.device->ordinal : -2);
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(data, 0u);
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(data, unsigned(a.kind == MemoryKind::device && a.id));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return put(data, CUdeviceptr(a.base));
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return put(data, size_t(a.bytes));
     case CU_POINTER_ATTRIBUTE_MAPPED: return put(data, 1u);
-    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: return put(data, uint64_t(0));
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: return put(data, uint64_t(a.pool && a.pool->fd >= 0 ? CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR : 0));
     case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: return put(data, 0u);
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: return put(data, unsigned(CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE));
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: return put(data, a.pool ? a.pool->handle : nullptr);
@@ -99,54 +98,6 @@ CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute,
   TRY(enter(&context));
   Allocation a;
   REQUIRE(value && attribute == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS && find_allocation(ptr, &a) && !a.on_host());
-  return CUDA_SUCCESS;
-}
-
-namespace {
-CUresult check_managed(CUdeviceptr ptr, size_t count) {
-  ContextRef context;
-  TRY(enter(&context));
-  Allocation a;
-  REQUIRE(ptr && count && find_allocation(ptr, &a) && a.kind == MemoryKind::managed && ptr + count <= a.base + a.bytes);
-  return CUDA_SUCCESS;
-}
-CUresult check_prefetch(CUdeviceptr ptr, size_t count, CUdevice device, CUstream h) {
-  TRY(check_managed(ptr, count));
-  StreamRef stream;
-  TRY(find_stream(h, current_context(), &stream));
-  return device == CU_DEVICE_CPU || device_of(device) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
-}
-}  // namespace
-
-CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream) {
-  return check_prefetch(devPtr, count, dstDevice, hStream);
-}
-CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location, unsigned int flags, CUstream hStream) {
-  REQUIRE(flags == 0);
-  return check_prefetch(devPtr, count, location.type == CU_MEM_LOCATION_TYPE_DEVICE ? location.id : CU_DEVICE_CPU, hStream);
-}
-CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice) {
-  REQUIRE(advice >= CU_MEM_ADVISE_SET_READ_MOSTLY && advice <= CU_MEM_ADVISE_UNSET_ACCESSED_BY);
-  return check_managed(devPtr, count);
-}
-CUresult cuMemAdvise_v2(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUmemLocation) {
-  return cuMemAdvise(devPtr, count, advice, 0);
-}
-
-// Advice is not kept, so the answers are those of memory that nobody has advised on.
-CUresult cuMemRangeGetAttribute(void* data, size_t dataSize, CUmem_range_attribute attribute, CUdeviceptr devPtr, size_t count) {
-  TRY(check_managed(devPtr, count));
-  REQUIRE(data && dataSize >= 4 && dataSize % 4 == 0);
-  auto* words = static_cast<int*>(data);
-  switch (attribute) {
-    case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY: *words = 0; break;
-    case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
-    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION: *words = -2; break;     // none
-    case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
-      for (size_t i = 0; i < dataSize / 4; i++) words[i] = -2;
-      break;
-    default: return CUDA_ERROR_NOT_SUPPORTED;
-  }
   return CUDA_SUCCESS;
 }
 

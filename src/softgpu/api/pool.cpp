@@ -1,6 +1,8 @@
 // Stream-ordered allocation. Memory is taken when the call is made and given back when the stream reaches the free. Any thread may call.
 #include "softgpu/api/pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "softgpu/api/graph.h"
@@ -12,6 +14,10 @@ namespace softgpu::api {
 Registry<CUmemoryPool, Pool>& pools() {
   static auto* all = new Registry<CUmemoryPool, Pool>;
   return *all;
+}
+
+Pool::~Pool() {
+  if (fd >= 0) close(fd);
 }
 
 void Pool::add(uint64_t bytes) {
@@ -40,6 +46,7 @@ std::shared_ptr<Pool> current_pool(Device& device) {
 
 CUresult allocate_from(const std::shared_ptr<Pool>& pool, const ContextRef& context, size_t bytes, CUstream h, CUdeviceptr* out) {
   StreamRef stream;
+  REQUIRE(!pool->imported);
   TRY(find_stream(h, context, &stream));
   if (is_capturing(stream)) {                     // an allocation node
     AllocWork work;
@@ -50,14 +57,16 @@ CUresult allocate_from(const std::shared_ptr<Pool>& pool, const ContextRef& cont
     CUresult result;
     if (captured(stream, std::move(work), &result)) return result;
   }
+  const uint64_t alignment = pool->file.kind ? kPage : 256;
   if (pool->max_bytes && pool->used + bytes > pool->max_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
-  uint64_t address = pool->device->allocate(bytes);
+  uint64_t address = pool->device->allocate(bytes, alignment);
   if (!address && !is_capturing(stream)) {        // frees that streams have still to reach
     context->synchronize();
-    address = pool->device->allocate(bytes);
+    address = pool->device->allocate(bytes, alignment);
   }
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
-  remember({.base = address, .bytes = bytes, .kind = MemoryKind::pool, .context = context, .device = pool->device, .pool = pool});
+  remember({.base = address, .bytes = bytes, .kind = MemoryKind::pool, .context = context, .device = pool->device, .pool = pool,
+            .seen_by = pool->seen_by});
   *out = address;
   return CUDA_SUCCESS;
 }
@@ -89,13 +98,13 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   StreamRef stream;
   TRY(find_stream(hStream, context, &stream));
   Allocation a;
-  REQUIRE(find_allocation(dptr, &a) && a.base == dptr && a.id && (a.kind == MemoryKind::pool || a.kind == MemoryKind::device));
+  REQUIRE(find_allocation(dptr, &a) && a.base == dptr && a.id && a.freeable() && a.kind != MemoryKind::managed);
   CUresult result;
   if (is_capturing(stream) && captured(stream, FreeWork{dptr, {}}, &result)) return result;
   if (auto memory = find_graph_memory(dptr)) return free_graph_memory(*memory);
   TRY(refuse_implicit(stream));
   // The address is dead to the program from here on, so a second free of it fails; the bytes go when the stream gets there.
-  REQUIRE(take_allocation(dptr, &a, [](const Allocation& x) { return x.kind == MemoryKind::pool || x.kind == MemoryKind::device; }));
+  REQUIRE(take_allocation(dptr, &a, [](const Allocation& x) { return x.freeable(); }));
   Task task;
   task.always = true;
   task.run = [a] {
@@ -109,13 +118,17 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
 CUresult cuMemPoolCreate(CUmemoryPool* pool, const CUmemPoolProps* poolProps) {
   TRY(initialized());
   REQUIRE(pool && poolProps && poolProps->allocType == CU_MEM_ALLOCATION_TYPE_PINNED);
-  if (poolProps->location.type != CU_MEM_LOCATION_TYPE_DEVICE || poolProps->handleTypes != CU_MEM_HANDLE_TYPE_NONE)
-    return CUDA_ERROR_NOT_SUPPORTED;
-  Device* device = device_of(poolProps->location.id);
-  if (!device) return CUDA_ERROR_INVALID_DEVICE;
+  if (poolProps->location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA) return CUDA_ERROR_NOT_SUPPORTED;
+  REQUIRE(poolProps->handleTypes == CU_MEM_HANDLE_TYPE_NONE || poolProps->handleTypes == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
+  Device* device = poolProps->location.type == CU_MEM_LOCATION_TYPE_DEVICE ? device_of(poolProps->location.id) : nullptr;
+  REQUIRE(device);
   auto made = std::make_shared<Pool>();
   made->device = device;
   made->max_bytes = poolProps->maxSize;
+  if (poolProps->handleTypes) {
+    made->fd = make_shared_file('p', kPage, device->profile.uuid, &made->file);
+    if (made->fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
+  }
   *pool = pools().add(made);
   return CUDA_SUCCESS;
 }
@@ -133,7 +146,7 @@ CUresult cuMemPoolDestroy(CUmemoryPool pool) {
 CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
   TRY(initialized());
   auto p = pools().find(pool);
-  REQUIRE(p && value);
+  REQUIRE(p && value && !p->imported);
   auto* number = static_cast<int*>(value);
   auto* bytes = static_cast<cuuint64_t*>(value);
   switch (attr) {
@@ -153,7 +166,7 @@ CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void
 CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
   TRY(initialized());
   auto p = pools().find(pool);
-  REQUIRE(p && value);
+  REQUIRE(p && value && !p->imported);
   switch (attr) {
     case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES: p->follow_events = *static_cast<int*>(value); break;
     case CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC: p->opportunistic = *static_cast<int*>(value); break;
@@ -177,12 +190,22 @@ CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t) {
 CUresult cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map, size_t count) {
   TRY(initialized());
   auto p = pools().find(pool);
-  REQUIRE(p && map && count);
+  REQUIRE(p && (map || !count));
   for (size_t i = 0; i < count; i++) {
-    Device* device = map[i].location.type == CU_MEM_LOCATION_TYPE_DEVICE ? device_of(map[i].location.id) : nullptr;
+    if (map[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
+    Device* device = device_of(map[i].location.id);
     if (!device) return CUDA_ERROR_INVALID_DEVICE;
-    if (device != p->device && map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE) return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
-    if (device == p->device) REQUIRE(map[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+    if (device != p->device && profile().peers == PeerLink::none && map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE)
+      return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+    if (device == p->device && map[i].flags == CU_MEM_ACCESS_FLAGS_PROT_NONE) return CUDA_ERROR_INVALID_DEVICE;
+    if (map[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READ) return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (map[i].location.id == p->device->ordinal) continue;
+    const unsigned device = 1u << map[i].location.id;
+    const bool allowed = map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    p->seen_by = allowed ? p->seen_by | device : p->seen_by & ~device;
+    let_see_pool(*p, map[i].location.id, allowed);
   }
   return CUDA_SUCCESS;
 }
@@ -190,8 +213,13 @@ CUresult cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map, size_
 CUresult cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPool, CUmemLocation* location) {
   TRY(initialized());
   auto p = pools().find(memPool);
-  REQUIRE(flags && p && location && location->type == CU_MEM_LOCATION_TYPE_DEVICE && device_of(location->id));
-  *flags = device_of(location->id) == p->device ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  REQUIRE(flags && p && location);
+  if (location->type == CU_MEM_LOCATION_TYPE_HOST) {
+    *flags = CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    return CUDA_SUCCESS;
+  }
+  REQUIRE(location->type == CU_MEM_LOCATION_TYPE_DEVICE && device_of(location->id));
+  *flags = device_of(location->id) == p->device || p->seen_by >> location->id & 1 ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
 }
 
@@ -218,7 +246,7 @@ CUresult cuDeviceSetMemPool(CUdevice dev, CUmemoryPool pool) {
   Device* device = device_of(dev);
   if (!device) return CUDA_ERROR_INVALID_DEVICE;
   auto p = pools().find(pool);
-  REQUIRE(p && p->device == device);
+  REQUIRE(p && p->device == device && !p->imported);
   std::lock_guard lock(device->primary_mutex);
   device->current_pool = p;
   return CUDA_SUCCESS;

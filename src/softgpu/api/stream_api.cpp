@@ -180,14 +180,6 @@ CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* 
   return enqueue(stream, CallbackWork{callback, userData, hStream});
 }
 
-CUresult cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_t, unsigned int flags) {
-  ContextRef context;
-  StreamRef stream;
-  TRY(enter_stream(hStream, &context, &stream));
-  REQUIRE(dptr && (flags == CU_MEM_ATTACH_GLOBAL || flags == CU_MEM_ATTACH_HOST || flags == CU_MEM_ATTACH_SINGLE));
-  return CUDA_SUCCESS;          // managed memory is visible to both sides at all times
-}
-
 namespace {
 // Where an attribute is kept in Stream::attributes; -1: none.
 int attribute_slot(CUstreamAttrID attr) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "softgpu/api/memory.h"
+#include "softgpu/api/shared_file.h"
 
 namespace softgpu::api {
 namespace {
@@ -30,7 +31,7 @@ using ChunkRef = std::shared_ptr<Chunk>;
 struct Mapping {
   size_t bytes = 0;
   ChunkRef chunk;
-  bool accessible = false;
+  unsigned readers = 0, writers = 0;         // a bit per device
 };
 
 struct State {
@@ -69,8 +70,10 @@ std::vector<std::map<uint64_t, Mapping>::iterator> mappings_of(uint64_t address,
 
 CUresult check(const CUmemAllocationProp* prop, Device** device) {
   REQUIRE(prop && prop->type == CU_MEM_ALLOCATION_TYPE_PINNED);
-  if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
-  if (prop->requestedHandleTypes & ~unsigned(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) return CUDA_ERROR_NOT_SUPPORTED;
+  if (prop->location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA) return CUDA_ERROR_NOT_SUPPORTED;
+  REQUIRE(prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE);
+  REQUIRE(!(prop->requestedHandleTypes & (CU_MEM_HANDLE_TYPE_WIN32 | CU_MEM_HANDLE_TYPE_WIN32_KMT)));
+  if (prop->requestedHandleTypes & CU_MEM_HANDLE_TYPE_FABRIC) return CUDA_ERROR_NOT_PERMITTED;
   *device = device_of(prop->location.id);
   return *device ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
@@ -78,6 +81,20 @@ CUresult check(const CUmemAllocationProp* prop, Device** device) {
 void withdraw(uint64_t address) {            // the GPU's access to one mapping
   Allocation a;
   if (take_allocation(address, &a, [](const Allocation& x) { return x.kind == MemoryKind::mapped; })) release_bytes(a);
+}
+
+// Under g().m: what one device may do with one mapping. The bytes are reachable as long as any device may.
+CUresult set_access(uint64_t address, Mapping& m, int ordinal, CUmemAccess_flags flags) {
+  const unsigned device = 1u << ordinal, before = m.readers;
+  m.readers = flags == CU_MEM_ACCESS_FLAGS_PROT_NONE ? m.readers & ~device : m.readers | device;
+  m.writers = flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE ? m.writers | device : m.writers & ~device;
+  if (before && !m.readers) withdraw(address);
+  if (mprotect(pointer(address), m.bytes, m.readers ? PROT_READ | PROT_WRITE : PROT_NONE) != 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (before && m.readers) let_see(address, ordinal, m.readers & device);
+  if (!before && m.readers)
+    remember({.base = address, .bytes = m.bytes, .kind = MemoryKind::mapped, .context = nullptr, .device = m.chunk->device, .pool = nullptr,
+              .seen_by = m.readers});
+  return CUDA_SUCCESS;
 }
 
 }  // namespace
@@ -89,16 +106,14 @@ extern "C" {
 
 CUresult cuMemGetAllocationGranularity(size_t* granularity, const CUmemAllocationProp* prop, CUmemAllocationGranularity_flags option) {
   TRY(initialized());
-  Device* device;
-  REQUIRE(granularity && (option == CU_MEM_ALLOC_GRANULARITY_MINIMUM || option == CU_MEM_ALLOC_GRANULARITY_RECOMMENDED));
-  TRY(check(prop, &device));
+  REQUIRE(granularity && prop && (option == CU_MEM_ALLOC_GRANULARITY_MINIMUM || option == CU_MEM_ALLOC_GRANULARITY_RECOMMENDED));
   *granularity = kGranularity;
   return CUDA_SUCCESS;
 }
 
 CUresult cuMemAddressReserve(CUdeviceptr* ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long flags) {
   TRY(initialized());
-  REQUIRE(ptr && size && multiple(size) && flags == 0 && (alignment & (alignment - 1)) == 0);
+  REQUIRE(ptr && size && multiple(size) && multiple(addr) && flags == 0 && (alignment & (alignment - 1)) == 0);
   if (alignment < kGranularity) alignment = kGranularity;
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   void* p = MAP_FAILED;
@@ -114,6 +129,7 @@ CUresult cuMemAddressReserve(CUdeviceptr* ptr, size_t size, size_t alignment, CU
   }
   std::lock_guard lock(g().m);
   g().reserved[reinterpret_cast<uint64_t>(p)] = size;
+  add_window(reinterpret_cast<uint64_t>(p), size);
   *ptr = reinterpret_cast<CUdeviceptr>(p);
   return CUDA_SUCCESS;
 }
@@ -126,6 +142,7 @@ CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size) {
   auto inside = g().mappings.lower_bound(ptr);
   REQUIRE(inside == g().mappings.end() || inside->first >= ptr + size);
   g().reserved.erase(it);
+  remove_window(ptr);
   munmap(pointer(ptr), size);
   return CUDA_SUCCESS;
 }
@@ -142,8 +159,9 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CU
   chunk->device = device;
   chunk->account = device->allocate(size);
   if (!chunk->account) return CUDA_ERROR_OUT_OF_MEMORY;
-  chunk->fd = memfd_create("softgpu", MFD_CLOEXEC);
-  if (chunk->fd < 0 || ftruncate(chunk->fd, off_t(size)) != 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  SharedFile file;
+  chunk->fd = make_shared_file('c', size, device->profile.uuid, &file);
+  if (chunk->fd < 0) return CUDA_ERROR_OUT_OF_MEMORY;
   *handle = g().chunks.add(chunk);
   return CUDA_SUCCESS;
 }
@@ -183,14 +201,15 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop, CUmem
 CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags) {
   TRY(initialized());
   ChunkRef chunk = g().chunks.find(handle);
-  REQUIRE(chunk && flags == 0 && offset == 0 && size && size == chunk->bytes && multiple(ptr));
+  REQUIRE(chunk && flags == 0 && size && multiple(ptr) && multiple(size));
   std::lock_guard lock(g().m);
   REQUIRE(is_reserved(ptr, size));
   auto next = g().mappings.lower_bound(ptr);
   REQUIRE(next == g().mappings.end() || next->first >= ptr + size);
   REQUIRE(next == g().mappings.begin() || std::prev(next)->first + std::prev(next)->second.bytes <= ptr);
+  if (offset || size != chunk->bytes) return CUDA_ERROR_NOT_SUPPORTED;         // measured on driver 580: whole chunks only
   if (mmap(pointer(ptr), size, PROT_NONE, MAP_SHARED | MAP_FIXED, chunk->fd, 0) == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
-  g().mappings[ptr] = {size, chunk, false};
+  g().mappings[ptr] = {size, chunk};
   return CUDA_SUCCESS;
 }
 
@@ -198,12 +217,14 @@ CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
   TRY(initialized());
   for (int i = 0; i < device_count(); i++) synchronize_device(device_of(i));    // work that may still use it
   std::lock_guard lock(g().m);
-  auto found = mappings_of(ptr, size);
-  REQUIRE(!found.empty());
-  for (auto& it : found) {
+  REQUIRE(size && multiple(ptr) && multiple(size) && is_reserved(ptr, size));
+  const uint64_t end = ptr + size;
+  auto first = g().mappings.lower_bound(ptr), last = g().mappings.lower_bound(end);
+  auto cut = [](auto it, uint64_t at) { return it != g().mappings.begin() && std::prev(it)->first + std::prev(it)->second.bytes > at; };
+  REQUIRE(!cut(first, ptr) && !cut(last, end));           // whole mappings; places between them may be empty
+  for (auto it = first; it != last; it = g().mappings.erase(it)) {
     withdraw(it->first);
     mmap(pointer(it->first), it->second.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    g().mappings.erase(it);
   }
   return CUDA_SUCCESS;
 }
@@ -216,35 +237,30 @@ CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* des
   REQUIRE(!found.empty());
   for (size_t i = 0; i < count; i++) {
     if (desc[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
-    if (!device_of(desc[i].location.id)) return CUDA_ERROR_INVALID_DEVICE;
-    bool access = desc[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
-    for (auto& it : found) {
-      Mapping& mapping = it->second;
-      if (mapping.chunk->device->ordinal != desc[i].location.id) {
-        if (access) return CUDA_ERROR_NOT_SUPPORTED;             // no peers
-        continue;
-      }
-      if (mprotect(pointer(it->first), mapping.bytes, access ? PROT_READ | PROT_WRITE : PROT_NONE) != 0) return CUDA_ERROR_OUT_OF_MEMORY;
-      if (access && !mapping.accessible)
-        remember({.base = it->first, .bytes = mapping.bytes, .kind = MemoryKind::mapped, .context = nullptr, .device = mapping.chunk->device,
-                  .pool = nullptr});
-      if (!access && mapping.accessible) withdraw(it->first);
-      mapping.accessible = access;
-    }
+    REQUIRE(device_of(desc[i].location.id));
+    REQUIRE(desc[i].flags == CU_MEM_ACCESS_FLAGS_PROT_NONE || desc[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READ ||
+            desc[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+    for (auto& it : found)
+      if (it->second.chunk->device->ordinal != desc[i].location.id && profile().peers == PeerLink::none) return CUDA_ERROR_INVALID_DEVICE;
   }
+  for (size_t i = 0; i < count; i++)
+    for (auto& it : found) TRY(set_access(it->first, it->second, desc[i].location.id, desc[i].flags));
   return CUDA_SUCCESS;
 }
 
 CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr ptr) {
   TRY(initialized());
-  REQUIRE(flags && location && location->type == CU_MEM_LOCATION_TYPE_DEVICE && device_of(location->id));
+  REQUIRE(flags && location && (location->type == CU_MEM_LOCATION_TYPE_DEVICE || location->type == CU_MEM_LOCATION_TYPE_HOST));
+  const bool host = location->type == CU_MEM_LOCATION_TYPE_HOST;
+  if (!host && !device_of(location->id)) return CUDA_ERROR_INVALID_DEVICE;
   std::lock_guard lock(g().m);
   auto it = g().mappings.upper_bound(ptr);
   REQUIRE(it != g().mappings.begin());
   --it;
   REQUIRE(ptr - it->first < it->second.bytes);
-  bool access = it->second.accessible && it->second.chunk->device->ordinal == location->id;
-  *flags = access ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  const unsigned device = host ? 0 : 1u << location->id;
+  *flags = it->second.writers & device ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+           : it->second.readers & device ? CU_MEM_ACCESS_FLAGS_PROT_READ : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
 }
 
@@ -252,8 +268,7 @@ CUresult cuMemExportToShareableHandle(void* shareableHandle, CUmemGenericAllocat
                                       unsigned long long flags) {
   TRY(initialized());
   ChunkRef chunk = g().chunks.find(handle);
-  REQUIRE(shareableHandle && chunk && flags == 0);
-  if (handleType != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
+  REQUIRE(shareableHandle && chunk && flags == 0 && handleType == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
   REQUIRE(chunk->prop.requestedHandleTypes & CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
   int fd = dup(chunk->fd);
   if (fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
@@ -264,19 +279,17 @@ CUresult cuMemExportToShareableHandle(void* shareableHandle, CUmemGenericAllocat
 // The bytes stay on the account of the process that made them.
 CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* osHandle, CUmemAllocationHandleType shHandleType) {
   TRY(initialized());
-  REQUIRE(handle);
+  REQUIRE(handle && shHandleType != CU_MEM_HANDLE_TYPE_NONE);
   if (shHandleType != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
-  int fd = dup(int(reinterpret_cast<intptr_t>(osHandle)));
-  REQUIRE(fd >= 0);
+  SharedFile file;
+  const int given = int(reinterpret_cast<intptr_t>(osHandle));
+  if (!describe_shared_file(given, &file) || file.kind != 'c' || !multiple(file.bytes)) return CUDA_ERROR_UNKNOWN;
   auto chunk = std::make_shared<Chunk>();
-  chunk->fd = fd;
-  off_t size = lseek(fd, 0, SEEK_END);
-  REQUIRE(size > 0 && multiple(uint64_t(size)));
-  ContextRef context = current_context();
-  chunk->device = context ? context->device : device_of(0);
-  chunk->bytes = size_t(size);
+  chunk->device = device_of(device_with(file.device));
+  if (!chunk->device) return CUDA_ERROR_INVALID_DEVICE;
+  if ((chunk->fd = dup(given)) < 0) return CUDA_ERROR_OPERATING_SYSTEM;
+  chunk->bytes = file.bytes;
   chunk->prop.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  chunk->prop.requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
   chunk->prop.location = {CU_MEM_LOCATION_TYPE_DEVICE, chunk->device->ordinal};
   *handle = g().chunks.add(chunk);
   return CUDA_SUCCESS;

@@ -11,6 +11,7 @@
 #include "softgpu/api/graph.h"
 #include "softgpu/api/memory.h"
 #include "softgpu/api/module.h"
+#include "softgpu/peers.h"
 #include "softgpu/api/shared_usage.h"
 
 namespace softgpu::api {
@@ -37,8 +38,11 @@ CUresult run_kernel(const KernelWork& k, Context& context) {
   launch.print = print_text;
   launch.stack_bytes = uint32_t(context.limits[CU_LIMIT_STACK_SIZE]);
   launch.time_limit_ms = uint32_t(context.device->profile.watchdog_ms);
+  const Memory* peers[kMaxDevices];
+  size_t peer_count = 0;
+  for (unsigned bits = context.peers; bits; bits &= bits - 1) peers[peer_count++] = &device_of(__builtin_ctz(bits))->memory;
   Busy busy(context.device->ordinal);
-  Outcome outcome = run(*k.function->kernel, launch, context.device->memory);
+  Outcome outcome = run(*k.function->kernel, launch, context.device->memory, {peers, peer_count});
   if (outcome.result != 0) base::log(base::Level::error, "kernel %s: %s", k.function->info->name.c_str(), outcome.text.c_str());
   return CUresult(outcome.result);
 }

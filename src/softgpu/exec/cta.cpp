@@ -50,6 +50,7 @@ Cta::Cta(LaunchState& launch, Cluster& cluster, uint8_t* shared, uint32_t shared
     WarpState& w = warps_[i];
     w.number = i;
     w.memory = launch.memory;
+    w.peers = launch.peers;
     w.shared = shared;
     w.shared_bytes = shared_bytes;
     w.cluster_shared = cluster.shared_.get();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct Frame {
 
 struct WarpState : Warp {
   const Memory* memory = nullptr;
+  std::span<const Memory* const> peers;
   Frame* frame = nullptr;               // of the innermost call
   uint32_t number = 0, live = 0;        // live: lanes that have not exited
   uint32_t cluster_arrived = 0;         // lanes that have arrived in the present phase of the cluster's barrier
@@ -139,6 +141,7 @@ struct LaunchState {
   const Kernel* kernel = nullptr;
   const Program* program = nullptr;
   Memory* memory = nullptr;
+  std::span<const Memory* const> peers;   // of other devices
   Launch launch;
   std::vector<uint8_t> params;
   uint64_t units = 0;            // clusters, or blocks where there are none

@@ -338,6 +338,7 @@ void Cta::force() {
 Cta::Status Cta::run(Worker& worker) {
   auto deadline = std::chrono::steady_clock::time_point::max();
   uint64_t generation = launch_.memory->generation();
+  for (const Memory* peer : launch_.peers) generation += peer->generation();
   if (generation != worker.generation) {
     for (Site& s : worker.sites) s = Site{};
     worker.recent.clear();

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "softgpu/exec/cta.h"
+#include "softgpu/peers.h"
 
 namespace softgpu {
 namespace {
@@ -106,9 +108,11 @@ bool find_range(Warp& w, uint64_t address, Site* out) {
   Worker& k = *static_cast<Worker*>(w.worker);
   for (const Site& s : k.recent)
     if (address >= s.lo && address < s.hi) return *out = s, true;
-  const Memory& memory = *static_cast<const WarpState&>(w).memory;
+  const WarpState& warp = static_cast<const WarpState&>(w);
   uint64_t base, size;
-  if (!memory.find(address, &base, &size)) return false;
+  if (!warp.memory->find(address, &base, &size) &&
+      std::none_of(warp.peers.begin(), warp.peers.end(), [&](const Memory* peer) { return peer->find(address, &base, &size); }))
+    return false;
   *out = Site{base, base + size};
   if (k.recent.size() < 8) k.recent.push_back(*out);
   else k.recent[k.next_recent++ % 8] = *out;
@@ -255,7 +259,9 @@ void Pool::loop() {
 
 }  // namespace
 
-Outcome run(const Kernel& kernel, const Launch& launch, Memory& memory) {
+Outcome run(const Kernel& kernel, const Launch& launch, Memory& memory) { return run(kernel, launch, memory, {}); }
+
+Outcome run(const Kernel& kernel, const Launch& launch, Memory& memory, std::span<const Memory* const> peers) {
   uint64_t threads = uint64_t{launch.block[0]} * launch.block[1] * launch.block[2];
   if (!launch.grid[0] || !launch.grid[1] || !launch.grid[2] || !threads || launch.block[0] > 1024 || launch.block[1] > 1024 || launch.block[2] > 64 || threads > 1024)
     return {1, "grid or block dimensions out of range"};
@@ -268,6 +274,7 @@ Outcome run(const Kernel& kernel, const Launch& launch, Memory& memory) {
   l->kernel = &kernel;
   l->program = kernel.program;
   l->memory = &memory;
+  l->peers = peers;
   l->launch = launch;
   const uint8_t* p = static_cast<const uint8_t*>(launch.params);
   if (p) l->params.assign(p, p + kernel.info->param_bytes);

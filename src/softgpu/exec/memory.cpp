@@ -73,7 +73,7 @@ uint64_t Memory::allocate(uint64_t bytes, uint64_t alignment) {
   if (bytes == 0 || bytes > s_->capacity) return 0;
   if (alignment < kGranule) alignment = kGranule;
   if (alignment & (alignment - 1)) return 0;
-  uint64_t size = round_up(bytes, kGranule);
+  uint64_t size = round_up(bytes, alignment);
   std::unique_lock lock(s_->mutex);
   auto refuse = [&]() -> uint64_t {
     if (s_->budget) s_->budget->give(size);
@@ -93,7 +93,7 @@ uint64_t Memory::allocate(uint64_t bytes, uint64_t alignment) {
     s_->holes.erase(it);
     if (start > lo) s_->holes[lo] = start - lo;
     if (start + size < hi) s_->holes[start + size] = hi - start - size;
-    s_->live[start] = {bytes, false};
+    s_->live[start] = {bytes, size, false};
     s_->used += size;
     allow(start, bytes);
     return start;
@@ -105,7 +105,7 @@ bool Memory::free(uint64_t address) {
   std::unique_lock lock(s_->mutex);
   auto it = s_->live.find(address);
   if (it == s_->live.end() || it->second.host) return false;
-  uint64_t size = round_up(it->second.bytes, kGranule);
+  uint64_t size = it->second.size;
   s_->live.erase(it);
   s_->used -= size;
   if (s_->budget) s_->budget->give(size);
@@ -167,7 +167,7 @@ bool Memory::nearest(uint64_t address, uint64_t* base, uint64_t* size) const {
 void Memory::add_host_range(const void* p, uint64_t bytes) {
   if (!bytes) return;
   std::unique_lock lock(s_->mutex);
-  s_->live[reinterpret_cast<uint64_t>(p)] = {bytes, true};
+  s_->live[reinterpret_cast<uint64_t>(p)] = {bytes, bytes, true};
   s_->generation.fetch_add(1, std::memory_order_release);
 }
 

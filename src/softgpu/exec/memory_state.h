@@ -13,7 +13,8 @@ namespace softgpu {
 
 struct Memory::State {
   struct Range {
-    uint64_t bytes = 0;   // as asked for; the allocation itself is rounded up to 256 bytes
+    uint64_t bytes = 0;   // as asked for
+    uint64_t size = 0;    // rounded up to the alignment, which is at least 256 bytes
     bool host = false;
   };
   mutable std::shared_mutex mutex;
