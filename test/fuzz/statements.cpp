@@ -73,12 +73,16 @@ std::string Generator::instruction(const Instruction& in, bool guarded) {
     if (i) list += ", ";
     list += o;
   }
+  if (!in.text.compare(0, 4, "set.")) g.clear();   // NVIDIA's compiler mixes up the old value under a guard
   std::string s = g + in.text + " " + list + ";\n";
+  // It also leaves bits above these 16, and takes the absolute value of -32768 for 32768.
+  if (!in.text.compare(0, 4, "set.") && std::strchr("hb", in.operands[0])) s = "mov.b16 " + list.substr(0, list.find(',')) + list.substr(list.find(','), 5) + ";\n";
+  if (in.text == "abs.s16") s = g + "not.b16 " + list + ";\n";
   // Which NaN comes out is not defined for f64, nor where the compiler may see a move or a change of sign.
   char result = in.operands[0];
   std::string d = list.substr(0, list.find(','));
   std::string op = in.text.substr(0, in.text.find('.'));
-  bool moves = op == "neg" || op == "abs" || op == "copysign" || op == "min" || op == "max";
+  bool moves = in.text == "cvt.f32.f32" || op == "neg" || op == "abs" || op == "copysign" || op == "min" || op == "max";
   if (result == 'd' && op != "mov") before += ".reg .pred %nan;\n", s += "setp.nan.f64 %nan, " + d + ", " + d + ";\n@%nan mov.b64 " + d + ", 0x7ff8000000000000;\n";
   if (result == 'f' && moves) before += ".reg .pred %nan;\n", s += "setp.nan.f32 %nan, " + d + ", " + d + ";\n@%nan mov.b32 " + d + ", 0x7fffffff;\n";
   if ((result == 'h' || result == 'b') && moves) before += ".reg .pred %nan;\n", s += std::string("setp.nan.") + (result == 'h' ? "f16" : "bf16") + " %nan, " + d + ", " + d + ";\n@%nan mov.b16 " + d + ", 0x7fff;\n";

@@ -36,7 +36,16 @@ template <class T> struct F3 : F2<T> { using C = T; };
 template <class T, bool Z, bool S> struct AddF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) + in<T, Z>(b), a, b)); } };
 template <class T, bool Z, bool S> struct SubF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) - in<T, Z>(b), a, b)); } };
 template <class T, bool Z, bool S> struct MulF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) * in<T, Z>(b), a, b)); } };
-template <class T, bool Z, bool S> struct DivF : F2<T> { static T f(T a, T b) { return out<T, Z, S>(pass_nan(in<T, Z>(a) / in<T, Z>(b), b, a)); } };
+template <class T, bool Z, bool S> struct DivF : F2<T> {
+  static T f(T a, T b) {
+    T q = in<T, Z>(a) / in<T, Z>(b);
+    if constexpr (Z && sizeof(T) == 4) {   // .ftz flushes a quotient that would stay subnormal if exponents had no end
+      float scaled = in<T, Z>(a) * 0x1p64f / in<T, Z>(b);
+      if (scaled > -0x1p-62f && scaled < 0x1p-62f) q *= 0.0f;
+    }
+    return out<T, Z, S>(pass_nan(q, b, a));
+  }
+};
 // div.approx is a * (1/b): a divisor beyond 2^126 counts as infinite.
 template <class T, bool Z, bool S> struct DivApproxF : F2<T> {
   static T f(T a, T b) {

@@ -43,12 +43,23 @@ template <class H, int Fl> inline uint16_t out(uint16_t r) {
   if (Fl & kR) r = nan ? H::kNan : r >> 15 ? 0 : r;
   return r;
 }
+// .ftz of f16 flushes what would stay below the least normal number if exponents had no end: it keeps all 11 bits when it rounds.
+template <class H, int Fl, class T> inline bool tiny(T exact) {
+  constexpr T kLimit = T(0x1p-14) - T(0x1p-26);
+  return (Fl & kZ) && H::kInfinity == 0x7c00 && exact > -kLimit && exact < kLimit;
+}
 template <class H, int Fl> struct Add { static uint16_t f(uint16_t a, uint16_t b) { return out<H, Fl>(H::down(H::up(in<H, Fl>(a)) + H::up(in<H, Fl>(b)))); } };
 template <class H, int Fl> struct Sub { static uint16_t f(uint16_t a, uint16_t b) { return out<H, Fl>(H::down(H::up(in<H, Fl>(a)) - H::up(in<H, Fl>(b)))); } };
-template <class H, int Fl> struct Mul { static uint16_t f(uint16_t a, uint16_t b) { return out<H, Fl>(H::down(H::up(in<H, Fl>(a)) * H::up(in<H, Fl>(b)))); } };
+template <class H, int Fl> struct Mul {
+  static uint16_t f(uint16_t a, uint16_t b) {
+    float exact = H::up(in<H, Fl>(a)) * H::up(in<H, Fl>(b));
+    return out<H, Fl>(H::down(tiny<H, Fl>(exact) ? exact * 0.0f : exact));
+  }
+};
 template <class H, int Fl> struct Fma {
   static uint16_t f(uint16_t a, uint16_t b, uint16_t c) {
-    return out<H, Fl>(H::down_exact(fma_sticky(H::up(in<H, Fl>(a)), H::up(in<H, Fl>(b)), H::up(in<H, Fl>(c)))));
+    double exact = fma_sticky(H::up(in<H, Fl>(a)), H::up(in<H, Fl>(b)), H::up(in<H, Fl>(c)));
+    return out<H, Fl>(H::down_exact(tiny<H, Fl>(exact) ? exact * 0.0 : exact));
   }
 };
 template <class H, int Fl> struct FmaOob {   // 0xffff stands for "outside the tensor": the result is 0
