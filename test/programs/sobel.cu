@@ -1,4 +1,5 @@
-// Sobel's edges: each block keeps its tile and the rim around it in shared memory; the strength and direction of each edge are exact integers.
+// Sobel's edges, twice: each block keeps its tile and the rim around it in shared memory, or fetches from a texture whose edges are clamped;
+// the strength and direction of each edge are exact integers.
 #include <algorithm>
 #include <cmath>
 #include "buffer.h"
@@ -24,6 +25,15 @@ __global__ void sobel(const unsigned char* image, short2* out) {
   out[y * kWidth + x] = make_short2(short(across), short(down));
 }
 
+__global__ void sobel_texture(cudaTextureObject_t image, short2* out) {
+  int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
+  if (x >= kWidth || y >= kHeight) return;
+  auto at = [&](int i, int j) { return int(tex2D<unsigned char>(image, x + i + 0.5f, y + j + 0.5f)); };
+  int across = at(1, -1) + 2 * at(1, 0) + at(1, 1) - at(-1, -1) - 2 * at(-1, 0) - at(-1, 1);
+  int down = at(-1, 1) + 2 * at(0, 1) + at(1, 1) - at(-1, -1) - 2 * at(0, -1) - at(1, -1);
+  out[y * kWidth + x] = make_short2(short(across), short(down));
+}
+
 int main() {
   print_device();
   std::vector<unsigned char> image(kWidth * kHeight);
@@ -34,9 +44,26 @@ int main() {
     }
   }
   Buffer<unsigned char> in(image);
-  Buffer<short2> out(image.size());
-  sobel<<<dim3((kWidth + kTileWidth - 1) / kTileWidth, (kHeight + kTileHeight - 1) / kTileHeight), dim3(kTileWidth, kTileHeight)>>>(in, out);
-  std::vector<short2> result = out.host();
+  Buffer<short2> out(image.size()), fetched_out(image.size());
+  dim3 grid((kWidth + kTileWidth - 1) / kTileWidth, (kHeight + kTileHeight - 1) / kTileHeight), block(kTileWidth, kTileHeight);
+  sobel<<<grid, block>>>(in, out);
+
+  cudaResourceDesc resource{};
+  cudaTextureDesc how{};  // by texels, the nearest, as they are
+  unsigned char* rows;
+  auto& pitched = resource.res.pitch2D;
+  CHECK(cudaMallocPitch(&rows, &pitched.pitchInBytes, kWidth, kHeight));
+  CHECK(cudaMemcpy2D(rows, pitched.pitchInBytes, image.data(), kWidth, kWidth, kHeight, cudaMemcpyHostToDevice));
+  resource.resType = cudaResourceTypePitch2D, pitched.devPtr = rows, pitched.width = kWidth, pitched.height = kHeight;
+  pitched.desc = cudaCreateChannelDesc<unsigned char>();
+  how.addressMode[0] = how.addressMode[1] = cudaAddressModeClamp;
+  cudaTextureObject_t texture;
+  CHECK(cudaCreateTextureObject(&texture, &resource, &how, nullptr));
+  sobel_texture<<<grid, block>>>(texture, fetched_out);
+
+  std::vector<short2> result = out.host(), fetched = fetched_out.host();
+  CHECK(cudaDestroyTextureObject(texture));
+  CHECK(cudaFree(rows));
   int wrong = 0, strong = 0;
   std::vector<int> edges;
   for (int y = 0; y < kHeight; y++) {
@@ -47,7 +74,7 @@ int main() {
           int value = image[clamped(y + j, kHeight) * kWidth + clamped(x + i, kWidth)];
           across += i * (2 - abs(j)) * value, down += j * (2 - abs(i)) * value;
         }
-      wrong += result[y * kWidth + x].x != across || result[y * kWidth + x].y != down;
+      for (auto* edge : {&result[y * kWidth + x], &fetched[y * kWidth + x]}) wrong += edge->x != across || edge->y != down;
       edges.push_back(abs(across) + abs(down));
       strong += abs(across) + abs(down) > 200;
     }
