@@ -26,10 +26,42 @@ void Cta::arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask) {
   }
 }
 
+// A whole warp reaches a barrier of the block; false: it was the last, and nobody waits any more. Its registers are its own, so what
+// it does after the barrier is known now: in a tree reduction, most warps go from barrier to barrier.
+bool Cta::wait(WarpState& w, uint32_t id) {
+  Barrier& b = barriers_[id];
+  uint32_t bit = 1u << w.number;
+  b.arrived += static_cast<uint32_t>(std::popcount(w.live));
+  if (b.arrived >= live_) {
+    b.wanted = 0;
+    release_if_complete(id);
+    return false;
+  }
+  b.warps |= bit;
+  waiting_ |= bit;
+  barriers_used_ |= 1u << id;
+  if (w.live != ~0u) return true;
+  Group& g = w.frame->groups[0];
+  const Insn* code = w.frame->function->code.data();
+  for (uint32_t& later : b.later) {
+    const Insn* in = code + g.pc;
+    if (in->kind == Kind::Bra && in->sub) {
+      uint32_t p = *reinterpret_cast<const uint32_t*>(w.regs + in->guard);
+      if (in->guard_negated ? p : ~p) break;
+      in = code + in->imm;
+    }
+    if (in->kind != Kind::Bar || in->guard != kNoReg || !(in->flags & kWholeBlock) || in->imm != id) break;
+    later |= bit;
+    g.pc = static_cast<uint32_t>(in - code) + 1;
+  }
+  return true;
+}
+
 void Cta::release_if_complete(uint32_t id) {
   Barrier& b = barriers_[id];
   if (b.arrived < (b.wanted ? b.wanted : live_)) return;
-  waiting_ &= ~b.warps;
+  uint32_t again = b.later[0];
+  waiting_ &= ~b.warps | again;
   for (uint32_t n = 0; b.groups && n < warp_count_; n++) {
     WarpState& w = warps_[n];
     for (uint32_t d = 0; w.live && d < w.depth; d++) {
@@ -47,7 +79,12 @@ void Cta::release_if_complete(uint32_t id) {
       }
     }
   }
-  b = Barrier{};
+  Barrier next;
+  next.warps = again;
+  next.arrived = 32 * static_cast<uint32_t>(std::popcount(again));
+  std::memcpy(next.later, b.later + 1, sizeof b.later - sizeof b.later[0]);
+  b = next;
+  if (again) release_if_complete(id);
 }
 
 void Cta::exit_lanes(WarpState& w, uint32_t mask) {

@@ -85,7 +85,7 @@ void Cta::start(const uint32_t id[3], uint32_t rank) {
     w.depth = 1;
     w.cluster_arrived = 0;
     w.carry = 0;
-    std::memset(w.stack, 0, sizeof w.stack);
+    if (w.local_bytes) std::memset(w.stack, 0, sizeof w.stack);
     w.fault = 0;
     w.force = false;
     w.prefer = kNoLimit;

@@ -64,6 +64,7 @@ struct Barrier {
   bool all = true, any = false;
   uint32_t warps = 0;                   // whole warps that wait, a bit each
   bool groups = false;                  // some who wait are groups of a divided warp or want a result
+  uint32_t later[8] = {};               // of warps, those that come back at once: after the next release, after that …
 };
 
 struct Worker;
@@ -91,6 +92,7 @@ class Cta {
   void exit_lanes(WarpState& w, uint32_t mask);
   void arrive(WarpState& w, Frame& f, const Insn& in, uint32_t mask);
   void release_if_complete(uint32_t id);
+  bool wait(WarpState& w, uint32_t id);
   void report(const WarpState& w, const Insn& in, const Function& f);
 
   LaunchState& launch_;

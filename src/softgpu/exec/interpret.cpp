@@ -146,6 +146,9 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
           bool back = target <= pc;
           if (m == mask) {
             pc = target;
+          } else if (in.sub) {   // what it skips is guarded (ptx/slots.cpp)
+            pc++;
+            break;
           } else {
             f.groups[self].mask = mask & ~m;
             f.groups[self].pc = pc + 1;
@@ -258,18 +261,8 @@ Cta::WarpStatus Cta::run_warp(WarpState& w) {
           continue;
         case Kind::Bar:
           if (m == w.live && f.count == 1 && (in.flags & kWholeBlock)) [[likely]] {
-            Barrier& b = barriers_[in.imm];
-            b.arrived += static_cast<uint32_t>(std::popcount(m));
-            if (b.arrived < live_) {
-              b.warps |= 1u << w.number;
-              waiting_ |= 1u << w.number;
-              barriers_used_ |= 1u << in.imm;
-              f.groups[0].pc = pc + 1;
-              return Waiting;
-            }
-            b.wanted = 0;
-            release_if_complete(static_cast<uint32_t>(in.imm));
-            pc++;
+            f.groups[0].pc = ++pc;
+            if (wait(w, static_cast<uint32_t>(in.imm))) return Waiting;
             break;
           }
           [[fallthrough]];

@@ -9,6 +9,7 @@
 namespace softgpu {
 namespace {
 
+constexpr uint32_t kMostGuarded = 12;
 constexpr uint32_t kBytes[] = {4, 128, 256, 512};   // of a register, by Width
 
 struct Interval {
@@ -179,6 +180,31 @@ void Decoder::finish() {
   };
   for (uint32_t i = 0; i < n; i++) place(code[i], meta_[i]);
   for (size_t i = 0; i < f_.prologue.size(); i++) place(f_.prologue[i], prologue_meta_[i]);
+
+  // 7. A few instructions that a forward branch skips, and that nothing else jumps into, get its condition as their guard: a warp whose
+  //    lanes disagree runs on in one group. (After the slots: the lanes that write are the same, so lifetimes are as they were.)
+  std::vector<uint8_t> target(n + 1, 0);
+  for (uint32_t i = 0; i < n; i++) {
+    if (code[i].kind == Kind::Bra) target[code[i].imm] = 1;
+    if (code[i].kind == Kind::Brx) for (int64_t t = 0; t < code[i].imm; t++) target[f_.extra[code[i].extra + t]] = 1;
+  }
+  for (uint32_t i = 0; i < n; i++) {
+    Insn& bra = code[i];
+    if (bra.kind != Kind::Bra || bra.guard == kNoReg || bra.imm <= i || bra.imm > i + kMostGuarded) continue;
+    uint32_t end = static_cast<uint32_t>(bra.imm);
+    auto fits = [&](uint32_t at) {
+      const Insn& in = code[at];
+      const Meta& m = meta_[at];
+      if (target[at] || in.kind != Kind::Plain || in.guard != kNoReg || m.extra_defs || m.op == Op::None || m.op == Op::ReadClock) return false;
+      for (int k = 0; k < 5; k++) if (m.defs >> k & 1 && in.r[k] == bra.guard) return false;
+      return m.elementwise || m.op == Op::Ld || m.op == Op::LdParam || m.op == Op::St || m.op == Op::Atom || m.op == Op::Red;
+    };
+    uint32_t at = i + 1;
+    while (at < end && fits(at)) at++;
+    if (at != end) continue;
+    for (at = i + 1; at < end; at++) code[at].guard = bra.guard, code[at].guard_negated = !bra.guard_negated;
+    bra.sub = 1;
+  }
 }
 
 }  // namespace softgpu
