@@ -76,10 +76,12 @@ int main() {
   launch_and_compare(1);
   launch_and_compare(1);  // the memset begins each launch anew
 
-  cudaKernelNodeParams params{};
+  cudaKernelNodeParams params{};  // as they are, but for the factor
+  CHECK(cudaGraphKernelNodeGetParams(plus, &params));
+  right &= params.func == (void*)add && params.gridDim.x == kCount / 128 && *(int**)params.kernelParams[1] == sum.data && *(int*)params.kernelParams[2] == 1;
   int twice = 2;
-  void* arguments[] = {&square.data, &sum.data, &twice};
-  params.func = (void*)add, params.gridDim = dim3(kCount / 128), params.blockDim = dim3(128), params.kernelParams = arguments;
+  void* arguments[] = {params.kernelParams[0], params.kernelParams[1], &twice};
+  params.kernelParams = arguments;
   CHECK(cudaGraphExecKernelNodeSetParams(ready, plus, &params));
   launch_and_compare(2);
   CHECK(cudaGraphExecDestroy(ready));

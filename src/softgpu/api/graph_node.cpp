@@ -204,11 +204,8 @@ CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode hNode, CUDA_KERNEL_NODE_PARAM
   for (auto& p : k->function->info->params) k->param_pointers.push_back(k->params.data() + p.offset);
   const softgpu::Launch& l = k->launch;
   *nodeParams = {k->named, l.grid[0], l.grid[1], l.grid[2], l.block[0], l.block[1], l.block[2], l.dynamic_shared_bytes,
-                 k->param_pointers.data(), nullptr, nullptr, k->function->module->context->handle};
-  if (auto kernel = reinterpret_cast<CUkernel>(k->named); kernels().find(kernel)) {
-    nodeParams->func = nullptr;
-    nodeParams->kern = kernel;
-  }
+                 k->param_pointers.data(), nullptr, k->function->settings->kernel, k->function->module->context->handle};
+  if (kernels().find(reinterpret_cast<CUkernel>(k->named))) nodeParams->func = nullptr;   // the runtime knows its kernels by kern
   return CUDA_SUCCESS;
 }
 CUresult cuGraphKernelNodeGetParams(CUgraphNode hNode, CUDA_KERNEL_NODE_PARAMS_v1* nodeParams) {

@@ -60,6 +60,7 @@ void add_kernels(const LibraryRef& library, const std::vector<KernelInfo>& infos
     for (auto& settings : kernel->settings) settings = default_settings(info);
     library->kernels.push_back(kernel);
     kernels().add(kernel);
+    for (auto& settings : kernel->settings) settings->kernel = kernel->handle;
   }
 }
 

@@ -16,6 +16,7 @@ struct Library;
 struct Settings {
   std::atomic<int> max_dynamic_shared{0};
   std::atomic<int> carveout{-1}, non_portable_cluster{0}, cluster_policy{0};
+  CUkernel kernel = nullptr;              // of a library; the handle may be stale
 };
 
 struct LoadedModule {
