@@ -1,4 +1,5 @@
-// Host memory that kernels read and write in place: allocated mapped, or registered later; and managed memory, where a list grows on both sides.
+// Host memory that kernels read and write in place: allocated mapped, or registered later; and managed memory and a
+// managed variable, where a list grows on both sides.
 #include <cstdint>
 #include "buffer.h"
 
@@ -15,14 +16,15 @@ struct List {
   Node* top;
   long long walked;
 };
+__managed__ List list = {nullptr, -1};
 
-__global__ void walk_and_grow(List* list, Node* room, int count) {  // adds up what the host linked, then puts nodes of its own before it
+__global__ void walk_and_grow(Node* room, int count) {  // adds up what the host linked, then puts nodes of its own before it
   long long sum = 0;
-  for (Node* node = list->top; node; node = node->next) sum += node->value;
-  list->walked = sum;
+  for (Node* node = list.top; node; node = node->next) sum += node->value;
+  list.walked = sum;
   for (int i = 0; i < count; i++) {
-    room[i] = {1000 + i, list->top};
-    list->top = &room[i];
+    room[i] = {1000 + i, list.top};
+    list.top = &room[i];
   }
 }
 
@@ -47,23 +49,22 @@ int main() {
   CHECK(cudaFreeHost(host));
 
   Node *nodes, *room;
-  List* list;
-  CHECK(cudaMallocManaged(&list, sizeof *list));
+  right &= list.walked == -1;
   CHECK(cudaMallocManaged(&nodes, 100 * sizeof *nodes));
   CHECK(cudaMallocManaged(&room, 50 * sizeof *room));
-  list->top = nullptr;
-  for (int i = 0; i < 100; i++) nodes[i] = {i * i, list->top}, list->top = &nodes[i];
-  walk_and_grow<<<1, 1>>>(list, room, 50);
+  for (int i = 0; i < 100; i++) nodes[i] = {i * i, list.top}, list.top = &nodes[i];
+  walk_and_grow<<<1, 1>>>(room, 50);
   CHECK(cudaDeviceSynchronize());
   long long sum = 0;
   int length = 0;
-  for (Node* node = list->top; node; node = node->next) sum += node->value, length++;
-  right &= list->walked == 99 * 100 * 199 / 6 && length == 150 && sum == list->walked + 50 * 1000 + 49 * 50 / 2;
+  for (Node* node = list.top; node; node = node->next) sum += node->value, length++;
+  right &= list.walked == 99 * 100 * 199 / 6 && length == 150 && sum == list.walked + 50 * 1000 + 49 * 50 / 2;
   cudaPointerAttributes attributes;
   CHECK(cudaPointerGetAttributes(&attributes, nodes));
   right &= attributes.type == cudaMemoryTypeManaged;
+  CHECK(cudaPointerGetAttributes(&attributes, &list));
+  right &= attributes.type == cudaMemoryTypeManaged;
   CHECK(cudaFree(nodes));
   CHECK(cudaFree(room));
-  CHECK(cudaFree(list));
   return verdict(right, "5,000 numbers turned round in host memory, a list of 150 that both sides made");
 }

@@ -193,10 +193,22 @@ CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
   REQUIRE(name && (dptr || bytes));
   return get_global(*module, name, dptr, bytes);
 }
+// Asked for before there is a context, as the runtime does when a program starts: then that of the first device's primary context, which
+// from now on stays.
 CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-  ModuleRef module;
-  TRY(enter_library_module(library, &module));
+  LibraryRef found;
+  TRY(enter_library(library, &found));
   REQUIRE(name && (dptr || bytes));
+  ContextRef context = current_context();
+  if (!context) {
+    CUcontext handle;
+    context = primary_context(*device_of(0));
+    if (!context->alive) TRY(cuDevicePrimaryCtxRetain(&handle, 0));
+  }
+  if (!context->alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  TRY(context->error());
+  ModuleRef module;
+  TRY(library_module(found, context, &module));
   for (auto& g : module->module->globals())
     if (g.managed && g.name == name) return get_global(*module, name, dptr, bytes);
   return CUDA_ERROR_NOT_FOUND;
