@@ -195,5 +195,5 @@ TEST(Fork, ChildIsNotInitialized) {
 
 TEST(Unsupported, SaysSo) {
   OK(cuInit(0));
-  EXPECT_CU(CUDA_ERROR_NOT_SUPPORTED, cuTexObjectDestroy(0));
+  EXPECT_CU(CUDA_ERROR_NOT_SUPPORTED, cuGraphicsUnregisterResource(nullptr));
 }
