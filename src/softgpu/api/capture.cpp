@@ -180,6 +180,7 @@ CUresult begin(CUstream h, CUstreamCaptureMode mode, GraphRef graph, std::vector
   capture->context = stream->context;
   capture->graph = graph ? graph : std::make_shared<Graph>();
   if (!graph) graphs().add(capture->graph);
+  capture->into_given = graph != nullptr;
   capture->origin = stream;
   capture->joined = {stream};
   stream->capture = capture;
@@ -219,10 +220,10 @@ CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUg
 CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
   StreamRef stream;
   TRY(enter_stream(hStream, &stream));
-  REQUIRE(phGraph);
-  *phGraph = nullptr;
+  if (phGraph) *phGraph = nullptr;
   std::lock_guard lock(capture_lock());
   auto capture = stream->capture;
+  REQUIRE(phGraph || (capture && capture->into_given));
   if (!capture) return CUDA_ERROR_ILLEGAL_STATE;
   if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id())
     return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
@@ -240,10 +241,10 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
   }
   end(*capture);
   if (result) {
-    graphs().take(capture->graph->handle);
+    if (!capture->into_given) graphs().take(capture->graph->handle);
     return result;
   }
-  *phGraph = capture->graph->handle;
+  if (phGraph) *phGraph = capture->graph->handle;
   return CUDA_SUCCESS;
 }
 

@@ -42,10 +42,24 @@ void initialize() {
 }
 }  // namespace
 
-std::vector<ContextRef>& context_stack() {
-  static thread_local std::vector<ContextRef> stack;
-  return stack;
+// A T for each thread. The main thread's is never ended: what libraries have registered with atexit runs after its thread-local objects
+// are gone, and still calls (cuFFT does).
+template <class T>
+static T& of_this_thread() {
+  static thread_local T* object = nullptr;
+  struct End {
+    ~End() {
+      if (gettid() == getpid()) return;
+      delete object;
+      object = nullptr;
+    }
+  };
+  static thread_local End end;
+  if (!object) object = (static_cast<void>(end), new T);
+  return *object;
 }
+
+std::vector<ContextRef>& context_stack() { return of_this_thread<std::vector<ContextRef>>(); }
 
 Registry<CUcontext, Context>& contexts() {
   static auto* all = new Registry<CUcontext, Context>;
@@ -151,7 +165,7 @@ StreamRef Context::per_thread_stream() {
     std::vector<std::pair<uint64_t, StreamRef>> by_context;   // context id: a reset context gets a new stream
     ~Mine() { for (auto& [id, s] : by_context) s->destroyed = true; }
   };
-  static thread_local Mine mine;
+  Mine& mine = of_this_thread<Mine>();
   uint64_t now = id;
   for (auto& [known, s] : mine.by_context)
     if (known == now) return s;

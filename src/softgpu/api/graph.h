@@ -100,6 +100,7 @@ struct Capture {
   std::thread::id thread;
   ContextRef context;
   GraphRef graph;
+  bool into_given = false;                    // cuStreamBeginCaptureToGraph: the graph is the caller's
   StreamRef origin;
   std::vector<StreamRef> joined;              // streams that capture into the graph, the origin among them
   std::vector<CUgraphNode> reported;          // what cuStreamGetCaptureInfo last pointed the caller to

@@ -98,7 +98,11 @@ CUresult resource(const Context& context, const CUDA_RESOURCE_DESC& r, Texture* 
       t->texel = layout.texel, t->channels = uint8_t(l.numChannels), t->as_fraction = layout.normalized;
       REQUIRE(l.devPtr && l.devPtr % kTextureAlignment == 0 && l.sizeInBytes);
       size_t width = l.sizeInBytes / t->texel_bytes();
-      REQUIRE(width && width <= kLinearWidth && device_range(context, l.devPtr, l.sizeInBytes));
+      REQUIRE(width && width <= kLinearWidth && device_range(context, l.devPtr, 1));
+      // The size may say more than the allocation has (a convolution sample does): what lies beyond reads as zero.
+      if (Allocation a; !device_range(context, l.devPtr, l.sizeInBytes) && find_allocation(l.devPtr, &a))
+        width = std::min(width, size_t(a.base + a.bytes - l.devPtr) / t->texel_bytes());
+      REQUIRE(width);
       t->dimensions = 1, t->linear_memory = true;
       t->levels = {{.base = l.devPtr, .pitch = l.sizeInBytes, .slice = l.sizeInBytes, .width = uint32_t(width)}};
       return CUDA_SUCCESS;
