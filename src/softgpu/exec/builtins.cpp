@@ -166,7 +166,8 @@ std::string format(const Call& c, uint64_t fmt, uint64_t args, int* count) {
 }  // namespace
 
 bool Builtins::launches(std::string_view name) {
-  for (const char* part : {"cudaLaunchDevice", "cudaGetParameterBuffer", "cnpLaunch", "cnpGetParameterBuffer"})
+  if (!name.starts_with("cuda") && !name.starts_with("__cuda") && !name.starts_with("cnp")) return false;
+  for (const char* part : {"LaunchDevice", "GetParameterBuffer", "cnpLaunch"})   // cudaLaunchDevice, __cudaCDP2GetParameterBufferV2, …
     if (name.find(part) != name.npos) return true;
   return false;
 }
