@@ -92,6 +92,8 @@ struct Launch {
   bool explicit_cluster = false;     // somebody asked for cluster dimensions, if only for 1,1,1
   bool cooperative = false;          // all blocks resident at once
   uint32_t stack_bytes = 1024;       // of a thread, for kernels that recurse or call by address (CU_LIMIT_STACK_SIZE)
+  uint64_t heap_bytes = 8 << 20;     // what kernels may hold by malloc (CU_LIMIT_MALLOC_HEAP_SIZE)
+  uint32_t multiprocessors = 16;     // %nsmid
   uint32_t time_limit_ms = 0;        // a run that takes longer ends with 702 LAUNCH_TIMEOUT; 0: none
   void (*print)(void* user, const char* text, size_t n) = nullptr;   // device printf and assert output, in order
   void* print_user = nullptr;

@@ -37,6 +37,8 @@ CUresult run_kernel(const KernelWork& k, Context& context) {
   launch.params = k.params.data();
   launch.print = print_text;
   launch.stack_bytes = uint32_t(context.limits[CU_LIMIT_STACK_SIZE]);
+  launch.heap_bytes = context.limits[CU_LIMIT_MALLOC_HEAP_SIZE];
+  launch.multiprocessors = uint32_t(context.device->profile.multiprocessors);
   launch.time_limit_ms = uint32_t(context.device->profile.watchdog_ms);
   const Memory* peers[kMaxDevices];
   size_t peer_count = 0;

@@ -3,8 +3,8 @@
 
 #include <bit>
 #include <cstring>
+#include <map>
 #include <mutex>
-#include <set>
 
 namespace softgpu {
 namespace {
@@ -21,23 +21,31 @@ class KernelHeap {
     static auto* heap = new KernelHeap;
     return *heap;
   }
-  uint64_t allocate(Memory& memory, uint64_t bytes) {
-    uint64_t a = memory.allocate(bytes);
+  uint64_t allocate(Memory& memory, uint64_t bytes, uint64_t limit) {   // 0 when all of the device would be more than limit
     std::lock_guard lock(mutex_);
-    if (a) live_.insert({&memory, a});
+    Heap& heap = heaps_[&memory];
+    if (bytes > limit || heap.used > limit - bytes) return 0;
+    uint64_t a = memory.allocate(bytes);
+    if (a) heap.live[a] = bytes, heap.used += bytes;
     return a;
   }
   bool free(Memory& memory, uint64_t address) {
-    {
-      std::lock_guard lock(mutex_);
-      if (!live_.erase({&memory, address})) return false;
-    }
+    std::lock_guard lock(mutex_);
+    Heap& heap = heaps_[&memory];
+    auto it = heap.live.find(address);
+    if (it == heap.live.end()) return false;
+    heap.used -= it->second;
+    heap.live.erase(it);
     return memory.free(address);
   }
 
  private:
   std::mutex mutex_;
-  std::set<std::pair<Memory*, uint64_t>> live_;
+  struct Heap {
+    std::map<uint64_t, uint64_t> live;   // address -> bytes
+    uint64_t used = 0;
+  };
+  std::map<Memory*, Heap> heaps_;
 };
 
 class Call {
@@ -194,7 +202,7 @@ bool Builtins::call(Cta& cta, WarpState& w, Frame& f, const Insn& in, int number
         c.result(static_cast<uint64_t>(count));
         break;
       }
-      case kMalloc: c.result(KernelHeap::get().allocate(*cta.launch_.memory, c.argument(0))); break;
+      case kMalloc: c.result(KernelHeap::get().allocate(*cta.launch_.memory, c.argument(0), cta.launch_.launch.heap_bytes)); break;
       case kFree: {
         uint64_t a = c.argument(0);
         if (a && !KernelHeap::get().free(*cta.launch_.memory, a)) {

@@ -123,8 +123,8 @@ void Cta::fill_specials(WarpState& w, const Function& fn, uint8_t* regs, uint64_
       case Special::Laneid: for (uint32_t i = 0; i < 32; i++) d[i] = i; break;
       case Special::Warpid: same(w.number); break;
       case Special::Nwarpid: same(64); break;
-      case Special::Smid: same(0); break;
-      case Special::Nsmid: same(1); break;
+      case Special::Smid: same(static_cast<uint32_t>((id_[0] + l.grid[0] * (id_[1] + uint64_t{l.grid[1]} * id_[2])) % l.multiprocessors)); break;
+      case Special::Nsmid: same(l.multiprocessors); break;
       case Special::LanemaskEq: for (uint32_t i = 0; i < 32; i++) d[i] = 1u << i; break;
       case Special::LanemaskLe: for (uint32_t i = 0; i < 32; i++) d[i] = (2u << i) - 1; break;
       case Special::LanemaskLt: for (uint32_t i = 0; i < 32; i++) d[i] = (1u << i) - 1; break;

@@ -57,6 +57,60 @@ TEST(Clusters, SpecialRegisters) {
   EXPECT_EQ(v[10], 0u);
 }
 
+// Which shared memory an address belongs to: the own block's, the next one's of the cluster, nobody's.
+const char* kWhose = R"(
+.shared .align 8 .b32 box[4];
+ld.param.u64 %rd1, [out];
+mov.u32 %r1, %ctaid.x;
+mul.wide.u32 %rd2, %r1, 16;
+add.u64 %rd2, %rd1, %rd2;
+mov.u64 %rd3, box;
+cvta.shared.u64 %rd3, %rd3;
+xor.b32 %r2, %r1, 1;
+mapa.u64 %rd4, %rd3, %r2;
+isspacep.shared %p0, %rd3; isspacep.shared::cta %p1, %rd3; isspacep.shared::cluster %p2, %rd3; isspacep.global %p3, %rd3;
+isspacep.shared %p4, %rd4; isspacep.shared::cta %p5, %rd4; isspacep.shared::cluster %p6, %rd4; isspacep.global %p7, %rd4;
+selp.u32 %r3, 1, 0, %p0; selp.u32 %r4, 2, 0, %p1; or.b32 %r3, %r3, %r4; selp.u32 %r4, 4, 0, %p2; or.b32 %r3, %r3, %r4; selp.u32 %r4, 8, 0, %p3; or.b32 %r3, %r3, %r4;
+st.global.u32 [%rd2], %r3;
+selp.u32 %r3, 1, 0, %p4; selp.u32 %r4, 2, 0, %p5; or.b32 %r3, %r3, %r4; selp.u32 %r4, 4, 0, %p6; or.b32 %r3, %r3, %r4; selp.u32 %r4, 8, 0, %p7; or.b32 %r3, %r3, %r4;
+st.global.u32 [%rd2+4], %r3;
+isspacep.shared %p0, %rd1; isspacep.shared::cta %p1, %rd1; isspacep.shared::cluster %p2, %rd1; isspacep.global %p3, %rd1;
+selp.u32 %r3, 1, 0, %p0; selp.u32 %r4, 2, 0, %p1; or.b32 %r3, %r3, %r4; selp.u32 %r4, 4, 0, %p2; or.b32 %r3, %r3, %r4; selp.u32 %r4, 8, 0, %p3; or.b32 %r3, %r3, %r4;
+st.global.u32 [%rd2+8], %r3;
+)";
+
+TEST(Clusters, WhoseSharedMemory) {
+  TestGpu gpu(entry("whose", ".param .u64 out", kWhose));
+  auto out = gpu.zeros(2 * 16);
+  gpu.cluster = {2, 1, 1};
+  gpu.launch("whose", {2}, {1}, out);
+  auto v = gpu.download<uint32_t>(out, 8);
+  for (size_t block = 0; block < 2; block++) {
+    EXPECT_EQ(v[block * 4], 1u | 2 | 4) << block;       // .shared, ::cta, ::cluster
+    EXPECT_EQ(v[block * 4 + 1], 4u) << block;           // ::cluster alone
+    EXPECT_EQ(v[block * 4 + 2], 8u) << block;           // .global
+  }
+}
+
+TEST(Multiprocessors, BlocksAreSpread) {
+  TestGpu gpu(entry("processor", ".param .u64 out", R"(
+ld.param.u64 %rd1, [out];
+mov.u32 %r1, %ctaid.x; mov.u32 %r2, %nctaid.x; mov.u32 %r3, %ctaid.y;
+mad.lo.u32 %r1, %r3, %r2, %r1;
+mul.wide.u32 %rd2, %r1, 8;
+add.u64 %rd1, %rd1, %rd2;
+mov.u32 %r4, %smid; mov.u32 %r5, %nsmid;
+st.global.v2.u32 [%rd1], {%r4, %r5};
+)"));
+  auto out = gpu.zeros(40 * 8);
+  gpu.launch("processor", {5, 8}, {1}, out);
+  auto v = gpu.download<uint32_t>(out, 80);
+  for (uint32_t i = 0; i < 40; i++) {
+    EXPECT_EQ(v[2 * i], i % 16) << i;
+    EXPECT_EQ(v[2 * i + 1], 16u) << i;
+  }
+}
+
 // Each block passes its number on to the next of its cluster: by mapa on 32-bit and on generic addresses, by atomics, and reads it back.
 const char* kRing = R"(
 .shared .align 8 .b32 box[4];

@@ -2,8 +2,6 @@
 // Every address is checked against its space before it is used; a fault stops the warp and nothing of the instruction is done.
 #include <string.h>
 
-#include <utility>
-
 #include "softgpu/exec/ops.h"
 #include "softgpu/exec/resolve.h"
 
@@ -89,7 +87,8 @@ template <class M, int N> void store_vector(Warp& w, const Insn& in, uint32_t ma
   for (int c = 0; c < N; c++) s[c] = reg<M>(w, src[c]);
   for (uint32_t m = mask; m; m &= m - 1) {
     int i = __builtin_ctz(m);
-    typename Whole<M, N>::Plain v = [&]<int... C>(std::integer_sequence<int, C...>) { return typename Whole<M, N>::Plain{static_cast<M>(s[C][i])...}; }(std::make_integer_sequence<int, N>());
+    typename Whole<M, N>::Plain v{};
+    for (int c = 0; c < N; c++) v[c] = static_cast<M>(s[c][i]);
     *reinterpret_cast<volatile typename Whole<M, N>::Vector*>(p[i]) = v;
   }
 }
@@ -134,14 +133,16 @@ template <Space S, bool To> void cvta(Warp& w, const Insn& in, uint32_t mask) {
     d[i] = mask >> i & 1 ? v : d[i];
   }
 }
-template <Space S> void isspacep(Warp& w, const Insn& in, uint32_t mask) {
+// Cluster: of the shared spaces the whole cluster's, not the own block's alone.
+template <Space S, bool Cluster = false> void isspacep(Warp& w, const Insn& in, uint32_t mask) {
   auto* a = reg<uint64_t>(w, in.r[1]);
   uint32_t r = 0;
   for (int i = 0; i < 32; i++) {
-    bool shared = cluster_block(w, a[i], 1) != kNoBlock;
+    uint32_t block = cluster_block(w, a[i], 1);
+    bool shared = block != kNoBlock;
     bool local = a[i] - reinterpret_cast<uint64_t>(w.local) < 32 * w.local_bytes;
     bool param = a[i] - reinterpret_cast<uint64_t>(w.params) < w.param_bytes;
-    bool v = S == Space::Shared ? shared : S == Space::Local ? local : S == Space::Param ? param : S == Space::Global ? !shared && !local && !param : false;
+    bool v = S == Space::Shared ? (Cluster ? shared : block == w.cluster_rank) : S == Space::Local ? local : S == Space::Param ? param : S == Space::Global ? !shared && !local && !param : false;
     r |= static_cast<uint32_t>(v) << i;
   }
   set_pred(w, in.r[0], mask, r);
@@ -276,7 +277,7 @@ Fn select_memory(const Key& k) {
       }
     case Op::Isspacep:
       switch (k.space) {
-        case Space::Shared: return isspacep<Space::Shared>;
+        case Space::Shared: return k.sub ? isspacep<Space::Shared, true> : isspacep<Space::Shared>;
         case Space::Local: return isspacep<Space::Local>;
         case Space::Param: return isspacep<Space::Param>;
         case Space::Global: return isspacep<Space::Global>;

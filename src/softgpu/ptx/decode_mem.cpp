@@ -209,7 +209,8 @@ void Decoder::op_isspacep() {
   Key k;
   k.op = Op::Isspacep;
   if (mod("global")) k.space = Space::Global;
-  else if (mod_any({"shared", "shared::cta", "shared::cluster"})) k.space = Space::Shared;
+  else if (mod_any({"shared", "shared::cta"})) k.space = Space::Shared;   // ptxas makes the same of both: the own block's
+  else if (mod("shared::cluster")) k.space = Space::Shared, k.sub = 1;
   else if (mod("local")) k.space = Space::Local;
   else if (mod("const")) k.space = Space::Const;
   else if (mod_any({"param", "param::entry"})) k.space = Space::Param;

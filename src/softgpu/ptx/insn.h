@@ -102,7 +102,7 @@ enum class Special : uint8_t {
 
 inline bool differs_between_blocks(Special s) {
   return (s >= Special::CtaidX && s <= Special::CtaidZ) || (s >= Special::ClusteridX && s <= Special::ClusteridZ) ||
-         (s >= Special::ClusterCtaidX && s <= Special::ClusterCtaidZ) || s == Special::ClusterCtarank;
+         (s >= Special::ClusterCtaidX && s <= Special::ClusterCtaidZ) || s == Special::ClusterCtarank || s == Special::Smid;
 }
 
 struct SpecialSlot { Special what; uint32_t offset; };
