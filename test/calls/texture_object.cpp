@@ -21,9 +21,10 @@ int main() {
   CU(cuTexObjectDestroy(texture));
   CU(cuTexObjectDestroy(other));
 
-  CUDA_TEXTURE_DESC bad = t;
-  bad.filterMode = CU_TR_FILTER_MODE_LINEAR;
-  EXPECT(CUDA_ERROR_INVALID_VALUE, cuTexObjectCreate(&texture, &r, &bad, nullptr));   // integers as they are cannot be interpolated
+  CUDA_TEXTURE_DESC linear = t;   // integers as they are cannot be interpolated, but the driver takes it
+  linear.filterMode = CU_TR_FILTER_MODE_LINEAR;
+  CU(cuTexObjectCreate(&texture, &r, &linear, nullptr));
+  CU(cuTexObjectDestroy(texture));
   v.format = CU_RES_VIEW_FORMAT_UINT_2X8;
   EXPECT(CUDA_ERROR_INVALID_VALUE, cuTexObjectCreate(&texture, &r, &t, &v));           // texels of another size
   EXPECT(CUDA_ERROR_INVALID_VALUE, cuTexObjectCreate(nullptr, &r, &t, nullptr));

@@ -128,7 +128,7 @@ CUresult cuLinkComplete(CUlinkState state, void** cubinOut, size_t* sizeOut) {
   std::shared_ptr<Link> link;
   TRY(enter_link(state, &link));
   REQUIRE(cubinOut);
-  if (!link->linked.empty()) return CUDA_ERROR_INVALID_HANDLE;   // measured on driver 580, as is UNKNOWN below
+  if (!link->linked.empty()) return CUDA_ERROR_INVALID_HANDLE;   // measured on driver 580
   link->linked = pack_linked(link->texts, link->context->device->profile.chip.capability);
   std::span<const uint8_t> image = link->linked;
   std::unique_ptr<Module> trial;

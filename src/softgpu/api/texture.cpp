@@ -136,9 +136,8 @@ CUresult sampler(const CUDA_TEXTURE_DESC& d, Texture* t) {
   t->normalized_coordinates = d.flags & CU_TRSF_NORMALIZED_COORDINATES;
   t->srgb = (d.flags & CU_TRSF_SRGB) && t->texel == Texel::U8;
   t->seamless = d.flags & CU_TRSF_SEAMLESS_CUBEMAP;
-  t->filter = d.filterMode == CU_TR_FILTER_MODE_LINEAR;
+  t->filter = d.filterMode == CU_TR_FILTER_MODE_LINEAR && (number || t->as_fraction);   // integers as they are: the driver takes it and there is nothing to interpolate
   t->filter_levels = d.mipmapFilterMode == CU_TR_FILTER_MODE_LINEAR;
-  REQUIRE(!t->filter || number || t->as_fraction);       // integers as they are cannot be interpolated
   std::copy_n(d.borderColor, 4, t->border);
   t->level_bias = d.mipmapLevelBias, t->level_min = d.minMipmapLevelClamp, t->level_max = d.maxMipmapLevelClamp;
   t->anisotropy = d.maxAnisotropy;
