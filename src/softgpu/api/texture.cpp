@@ -104,7 +104,7 @@ CUresult resource(const Context& context, const CUDA_RESOURCE_DESC& r, Texture* 
         width = std::min(width, size_t(a.base + a.bytes - l.devPtr) / t->texel_bytes());
       REQUIRE(width);
       t->dimensions = 1, t->linear_memory = true;
-      t->levels = {{.base = l.devPtr, .pitch = l.sizeInBytes, .slice = l.sizeInBytes, .width = uint32_t(width)}};
+      t->levels = {{.base = l.devPtr, .pitch = width * t->texel_bytes(), .slice = width * t->texel_bytes(), .width = uint32_t(width)}};
       return CUDA_SUCCESS;
     }
     case CU_RESOURCE_TYPE_PITCH2D: {
