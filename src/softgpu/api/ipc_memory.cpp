@@ -2,6 +2,7 @@
 // export. The importer maps that file and may touch exactly the bytes of the allocation. Any thread may call.
 #include "softgpu/api/ipc_memory.h"
 
+#include <algorithm>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -56,11 +57,12 @@ class Stillness {
   std::vector<std::unique_lock<std::mutex>> locks_;
 };
 
-bool write_pages(int fd, uint64_t from, uint64_t bytes) {     // pages of zeros stay holes
+bool write_pages(int fd, uint64_t from, uint64_t bytes) {     // pages of zeros stay holes, and so does what lies after the allocation
   static const char zeros[kPage] = {};
   for (uint64_t at = 0; at < bytes; at += kPage) {
     auto* page = reinterpret_cast<const char*>(from + at);
-    if (memcmp(page, zeros, kPage) != 0 && pwrite(fd, page, kPage, off_t(at)) != ssize_t(kPage)) return false;
+    const size_t n = std::min<uint64_t>(kPage, bytes - at);
+    if (memcmp(page, zeros, n) != 0 && pwrite(fd, page, n, off_t(at)) != ssize_t(n)) return false;
   }
   return true;
 }
@@ -79,7 +81,7 @@ CUresult export_memory(const Allocation& a, SharedHandle* out) {
     e.fd = make_shared_file('m', bytes, a.device->profile.uuid, &e.file);
     if (e.fd < 0) return CUDA_ERROR_OPERATING_SYSTEM;
     Stillness still(a.device);
-    if (!write_pages(e.fd, a.base, bytes) ||
+    if (!write_pages(e.fd, a.base, a.bytes) ||
         mmap(reinterpret_cast<void*>(a.base), bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, e.fd, 0) == MAP_FAILED) {
       close(e.fd);
       return CUDA_ERROR_OUT_OF_MEMORY;
