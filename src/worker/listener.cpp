@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -30,11 +31,20 @@ constexpr uint64_t kRespawnNs = 100 * kMs;           // after a spare died for n
 constexpr uint64_t kLongestBackoffNs = 10000 * kMs;
 constexpr uint64_t kStopLimitNs = 3000 * kMs;        // sessions may take so long to end
 constexpr int kMostStarting = 8;                     // spares that start at once when many clients come at once
+constexpr rlim_t kWantedDescriptors = 65536;
 constexpr int kMostTries = 3;                        // session processes that one client may see die before it is refused
 
 std::string how_it_ended(int status) {
   if (WIFSIGNALED(status)) return "was killed by signal " + std::to_string(WTERMSIG(status));
   return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+// For the descriptors that sessions share; session processes inherit it.
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, kWantedDescriptors));
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -70,6 +80,7 @@ int Listener::run() {
   for (int number : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&mask, number);
   sigprocmask(SIG_BLOCK, &mask, nullptr);
   signal(SIGPIPE, SIG_IGN);   // session processes inherit this
+  raise_descriptor_limit();
   signals_ = base::Fd(signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) {
     base::complain("signalfd: %s", strerror(errno));
@@ -81,6 +92,7 @@ int Listener::run() {
     reap();
     end_hung_starts();
     hand_over();
+    handles_.expire();
   }
   stop();
   return 0;
@@ -116,6 +128,7 @@ int Listener::poll_timeout_ms() const {
   uint64_t until = ~0ull;
   if (now < retry_at_ns_) until = retry_at_ns_;
   if (now < accept_at_ns_) until = std::min(until, accept_at_ns_);
+  until = std::min(until, handles_.next_expiry_ns());
   if (!refusals_.empty()) until = std::min(until, now + 1000 * kMs);
   for (const Process& process : processes_)
     if (process.state == State::starting) until = std::min(until, process.started_ns + kStartLimitNs);
@@ -166,8 +179,8 @@ void Listener::start_one() {
 
 void Listener::read_control(Process& process) {
   SpareMessage message;
-  base::Fd none;
-  const ssize_t got = base::receive_message(process.spare.control.get(), &message, sizeof message, &none, MSG_DONTWAIT);
+  base::Fd descriptor;
+  const ssize_t got = base::receive_message(process.spare.control.get(), &message, sizeof message, &descriptor, MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN) return;
   if (got != ssize_t(sizeof message)) {
     process.spare.control.reset();   // it is dying: reap() does the rest
@@ -184,8 +197,23 @@ void Listener::read_control(Process& process) {
     base::log(Level::info, "session %llu begins in process %d", static_cast<unsigned long long>(process.id), int(process.spare.pid));
     process.state = State::serving;
     process.client.socket.reset();
-    process.spare.control.reset();
+  } else if (process.state == State::serving) {
+    answer_handle(process, message, std::move(descriptor));
   }
+}
+
+void Listener::answer_handle(Process& process, const SpareMessage& question, base::Fd descriptor) {
+  SpareMessage answer;
+  answer.word = SpareWord::handle;
+  answer.name = question.name;
+  int found = -1;
+  switch (question.word) {
+    case SpareWord::keep_handle: answer.text[0] = handles_.keep(question.name, std::move(descriptor), process.id); break;
+    case SpareWord::fetch_handle: answer.text[0] = (found = handles_.find(question.name)) >= 0; break;
+    case SpareWord::drop_handle: return handles_.drop(question.name, process.id);
+    default: return;
+  }
+  base::send_message(process.spare.control.get(), &answer, sizeof answer, found);
 }
 
 void Listener::hand_over() {
@@ -215,6 +243,7 @@ void Listener::reap() {
 void Listener::bury(Process& process, int status) {
   if (process.spare.control) read_control(process);   // what it said last
   options_.quota->free_slot(process.slot);
+  handles_.session_ended(process.id);
   const std::string end = "process " + std::to_string(process.spare.pid) + " " + how_it_ended(status);
   const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   switch (process.state) {

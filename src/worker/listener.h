@@ -12,6 +12,7 @@
 #include "limiter/memory_quota.h"
 #include "wire/frame.h"
 #include "worker/refusal.h"
+#include "worker/shared_handles.h"
 #include "worker/spare.h"
 
 namespace worker {
@@ -51,6 +52,7 @@ class Listener {
   void wait_for_events();
   void accept_clients();
   void read_control(Process& process);
+  void answer_handle(Process& process, const SpareMessage& question, base::Fd descriptor);
   void start_spares();
   void start_one();
   void hand_over();
@@ -73,6 +75,7 @@ class Listener {
   std::list<Process> processes_;
   std::deque<Client> waiting_;
   Refusals refusals_;
+  SharedHandles handles_;                   // what sessions show each other
   uint64_t next_id_ = 1;
   int failures_ = 0;                        // starts that failed, in a row
   std::string failure_;                     // the last one's reason

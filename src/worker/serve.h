@@ -13,6 +13,7 @@ struct ServeOptions {
   limiter::MemoryQuota* quota = nullptr;     // shared by all sessions of this worker; never null
   int quota_slot = 0;                        // this session's line in it
   uint64_t session_id = 0;
+  int control = -1;                          // the socket to the listener (spare.h), -1: none
   unsigned cores = 0;                        // of this machine; 0: ask. Few cores: nobody spins, and launches are issued by one thread
 };
 

@@ -34,6 +34,7 @@ class Memory;
 class Modules;
 class Links;
 class Callbacks;
+class HandleExchange;
 
 // One call as it came. Valid on the thread that runs its handler.
 class Request {
@@ -146,6 +147,7 @@ class Session {
   Modules& modules() { return *modules_; }
   Links& links() { return *links_; }
   Callbacks& callbacks() { return *callbacks_; }
+  HandleExchange& handle_exchange() { return *handle_exchange_; }
 
   // By device: primary contexts that the client retains. Leader only.
   struct Primary { CUcontext real = nullptr; uint32_t index = 0; int retained = 0; };
@@ -200,6 +202,7 @@ class Session {
   std::unique_ptr<Modules> modules_;
   std::unique_ptr<Links> links_;
   std::unique_ptr<Callbacks> callbacks_;
+  std::unique_ptr<HandleExchange> handle_exchange_;
   std::unique_ptr<StdoutCapture> capture_;
 };
 

@@ -112,13 +112,13 @@ int run_spare(int, char** argv) {
   base::Fd client = wait_for_client(control.get());
   if (!client) return 0;
   say(control.get(), SpareWord::taken);
-  control.reset();
   base::log(Level::debug, "session %llu in process %d", static_cast<unsigned long long>(id), int(getpid()));
   ServeOptions options;
   options.driver = &driver;
   options.quota = &quota;
   options.quota_slot = quota.slot();
   options.session_id = id;
+  options.control = control.get();
   // No destructors: other threads may be inside the driver, waiting for a kernel that never ends.
   _exit(serve_connection(client.get(), options));
 }

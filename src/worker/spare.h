@@ -1,8 +1,9 @@
 // A spare: a session process that has loaded and initialised the driver and waits for a client's socket. The listener (its one thread)
-// starts it; the two talk over a message socket until the process has the client's socket.
-//   spare -> listener  SpareMessage ready | failed (with text)      once
-//   listener -> spare  SpareMessage take_client, with the socket    once
-//   spare -> listener  SpareMessage taken                           only then does the listener let its copy of the socket go
+// starts it; the two talk over a message socket, by SpareMessages:
+//   spare -> listener  ready | failed (with text)      once
+//   listener -> spare  take_client, with the socket    once
+//   spare -> listener  taken                           only then does the listener let its copy of the socket go
+//   session <-> listener  the *_handle words of shared_handles.h, as long as the session lives
 #pragma once
 #include <stdint.h>
 #include <sys/types.h>
@@ -10,13 +11,16 @@
 #include <string>
 
 #include "base/fd.h"
+#include "worker/shared_handles.h"
 
 namespace worker {
 
-enum class SpareWord : uint32_t { ready = 1, failed, take_client, taken };
+enum class SpareWord : uint32_t { ready = 1, failed, take_client, taken, keep_handle, fetch_handle, drop_handle, handle };
 struct SpareMessage {
   SpareWord word = SpareWord::ready;
-  char text[508] = "";   // NUL-terminated
+  uint32_t reserved = 0;
+  HandleName name;
+  char text[488] = "";   // NUL-terminated; of an answer to a question about a handle: not empty when it could be done
 };
 static_assert(sizeof(SpareMessage) == 512);
 

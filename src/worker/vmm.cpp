@@ -6,6 +6,9 @@ namespace worker::serve {
 
 int cuMemCreate(Session& s, Request&, wire::cuMemCreate::Args& a, wire::cuMemCreate::Outs& o) {
   CUmemAllocationProp prop = *a.prop;
+  // Host memory would be of this host, and fabric handles go where this worker does not.
+  if (prop.location.type != CU_MEM_LOCATION_TYPE_DEVICE && prop.location.type != CU_MEM_LOCATION_TYPE_INVALID) return CUDA_ERROR_NOT_SUPPORTED;
+  if (prop.requestedHandleTypes & CU_MEM_HANDLE_TYPE_FABRIC) return CUDA_ERROR_NOT_SUPPORTED;
   prop.win32HandleMetaData = nullptr;   // a pointer of the client's
   const int device = prop.location.type == CU_MEM_LOCATION_TYPE_DEVICE ? prop.location.id : -1;
   CUmemGenericAllocationHandle handle = 0;

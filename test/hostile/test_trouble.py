@@ -99,6 +99,24 @@ class Trouble(unittest.TestCase):
             else: self.fail("the session of a dead client lives on")
             worker.require_service()
 
+    def test_closed_descriptors_of_memory_do_not_pile_up(self):
+        with Worker() as worker:
+            count = lambda: len(os.listdir(f"/proc/{worker.process.pid}/fd"))
+            worker.require_service()
+            time.sleep(0.5)
+            most, before = 0, count()
+            process = subprocess.Popen([CALLS / "share_lifetime"], env=environment(worker.address()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            while process.poll() is None:
+                most = max(most, count())
+                time.sleep(0.002)
+            self.assertEqual(process.wait(), 0, process.stdout.read())
+            process.stdout.close()
+            self.assertLess(most - before, 20)   # it exports 200 times
+            for _ in range(100):
+                if count() <= before + 1: return
+                time.sleep(0.1)
+            self.fail(f"{count()} descriptors are left, {before} there were")
+
     def test_one_client_faults_others_go_on(self):
         with Worker() as worker:
             others = [subprocess.Popen([CALLS / "threads"], env=environment(worker.address()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
