@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .model import Api, Callback, Const, Enum, Handle, Scalar, write_if_changed
 
-INCLUDES = {"cuda": [], "nvml": [], "session": ["cuda_abi.h"]}
+INCLUDES = {"cuda": [], "nvml": [], "session": ["cuda_abi.h", "nvml_abi.h"]}
 
 
 def tag(handle: str) -> str:

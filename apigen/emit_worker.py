@@ -9,7 +9,7 @@ from .plan import by_file, plan, result_type, wire_calls
 def handler(api, c):
     slots = plan(api, c)
     custom = c.words["custom_worker"]
-    nvml = c.api == "nvml"
+    nvml = c.library == "nvml"
     bad_handle = "NVML_ERROR_INVALID_ARGUMENT" if nvml else "CUDA_ERROR_INVALID_HANDLE"
     missing = "NVML_ERROR_FUNCTION_NOT_FOUND" if nvml else "CUDA_ERROR_NOT_SUPPORTED"
     b = [f"static void handle_{c.name}(Session& s, Request& q) {{"]

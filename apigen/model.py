@@ -147,6 +147,11 @@ class Call:
         return self.forwarded and not self.words["async"]
 
     @property
+    def library(self) -> str:
+        """'cuda' | 'nvml': which client library makes the call and whose codes it answers; calls of session.api say it by their type."""
+        return "nvml" if self.ret == "nvmlReturn_t" or self.api == "nvml" else "cuda"
+
+    @property
     def kind(self) -> str:
         """plain | custom | local | denied | unsupported: the coverage page's columns."""
         w = self.words

@@ -80,6 +80,17 @@ install_numba() {
   printf '%s' "$NUMBA" >"$BUILD/numba/complete"
 }
 
+# nvidia-ml-py and two of its users, in build/nvml.
+NVML_TOOLS="nvidia-ml-py==13.615.71 gpustat==1.1.1 nvitop==1.7.2 psutil==7.2.2 blessed==1.52.0 wcwidth==0.9.4 jinxed==2.1.0"
+install_nvml_tools() {
+  [ "$(cat "$BUILD/nvml/complete" 2>/dev/null)" = "$NVML_TOOLS" ] && return
+  rm -rf "$BUILD/nvml"
+  python3 -m venv "$BUILD/nvml" || return
+  # shellcheck disable=SC2086
+  "$BUILD/nvml/bin/pip" install -q --disable-pip-version-check --no-deps $NVML_TOOLS || return
+  printf '%s' "$NVML_TOOLS" >"$BUILD/nvml/complete"
+}
+
 # compile_cuda SOURCE BINARY [FLAGS...]: again only when the source or a header beside it is newer.
 compile_cuda() {
   local source=$1 binary=$2

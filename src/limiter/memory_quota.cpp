@@ -89,8 +89,23 @@ void MemoryQuota::refund_slot(int slot) {
 
 void MemoryQuota::free_slot(int slot) {
   if (slot < 0 || slot >= kMaxSlots) return;
+  block_->slots[slot].process.store(0, std::memory_order_release);
   refund_slot(slot);
   block_->slots[slot].taken.store(0, std::memory_order_release);
+}
+
+void MemoryQuota::tell_client(uint32_t process, uint32_t host, uint32_t client) {
+  Slot& s = block_->slots[slot_];
+  s.host.store(host, std::memory_order_relaxed);
+  s.client.store(client, std::memory_order_relaxed);
+  s.process.store(process, std::memory_order_release);
+}
+
+uint32_t MemoryQuota::client_of(uint32_t process, uint32_t host) const {
+  if (!process || !host) return 0;
+  for (const Slot& s : block_->slots)
+    if (s.process.load(std::memory_order_acquire) == process) return s.host.load(std::memory_order_relaxed) == host ? s.client.load(std::memory_order_relaxed) : 0;
+  return 0;
 }
 
 void MemoryQuota::settle() {

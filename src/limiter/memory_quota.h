@@ -41,6 +41,11 @@ class MemoryQuota {
   // the two stores of a charge or refund (such bytes count as used until then, so the limit is never exceeded).
   void settle();
 
+  // This slot's process works for the process `client` of the machine `host` (wire::Hello). For lists of processes, which tell numbers.
+  void tell_client(uint32_t process, uint32_t host, uint32_t client);
+  // The client's number of a session's process, seen from `host`; 0: it is no session's, or its client is elsewhere. host 0: unknown.
+  uint32_t client_of(uint32_t process, uint32_t host) const;
+
   int fd() const { return fd_.get(); }
   int slot() const { return slot_; }
 
@@ -49,7 +54,8 @@ class MemoryQuota {
   struct Slot {
     Bytes used[kMaxDevices];
     std::atomic<uint32_t> taken;
-    uint32_t reserved[15];
+    std::atomic<uint32_t> process, host, client;   // process is written last and cleared first
+    uint32_t reserved[12];
   };
   struct Block {
     uint64_t magic, limit, reserved[6];

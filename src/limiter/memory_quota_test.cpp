@@ -54,6 +54,19 @@ TEST(MemoryQuota, attach_refuses_what_is_not_a_quota) {
   EXPECT_EQ(other.slot(), 7);
 }
 
+TEST(MemoryQuota, tells_whose_process_a_session_is) {
+  MemoryQuota quota;
+  ASSERT_TRUE(quota.create(0));
+  EXPECT_EQ(quota.client_of(4711, 5), 0u);
+  quota.tell_client(4711, 5, 42);
+  EXPECT_EQ(quota.client_of(4711, 5), 42u);
+  EXPECT_EQ(quota.client_of(4711, 6), 0u) << "another machine knows no such process";
+  EXPECT_EQ(quota.client_of(4712, 5), 0u);
+  EXPECT_EQ(quota.client_of(0, 0), 0u);
+  quota.free_slot(quota.slot());
+  EXPECT_EQ(quota.client_of(4711, 5), 0u) << "it has ended";
+}
+
 TEST(MemoryQuota, eight_threads_take_exactly_the_limit) {
   constexpr uint64_t kLimit = 64 * kMiB, kPiece = 4096;
   MemoryQuota quota;

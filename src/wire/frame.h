@@ -24,7 +24,7 @@ struct Hello {
   uint16_t version = kVersion, oldest_version = kOldestVersion;
   uint32_t features = 0;
   uint32_t auth_bytes = 0, token_bytes = 0;
-  uint32_t pid = 0, reserved = 0;
+  uint32_t pid = 0, host = 0;   // host: the same for processes that know each other by number (one machine, one PID namespace); 0: unknown
 };
 static_assert(sizeof(Hello) == 32);
 

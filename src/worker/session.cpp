@@ -134,6 +134,8 @@ bool Session::hello() {
     end(1, "closed within the Hello");
     return false;
   }
+  client_host_ = h.host;
+  options.quota->tell_client(uint32_t(getpid()), h.host, h.pid);
   wire::HelloReply r;
   r.session = options.session_id;
   iovec part{&r, sizeof r};

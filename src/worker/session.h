@@ -148,6 +148,7 @@ class Session {
   Links& links() { return *links_; }
   Callbacks& callbacks() { return *callbacks_; }
   HandleExchange& handle_exchange() { return *handle_exchange_; }
+  uint32_t client_host() const { return client_host_; }   // Hello::host
 
   // By device: primary contexts that the client retains. Leader only.
   struct Primary { CUcontext real = nullptr; uint32_t index = 0; int retained = 0; };
@@ -182,6 +183,7 @@ class Session {
   transport::Connection connection_;
   transport::Receiver receiver_;
   bool spins_;
+  uint32_t client_host_ = 0;                     // Hello::host
   LaunchLanes lanes_{*this};                     // leader only
   uint64_t next_call_ = 1;                       // leader only
   std::mutex leader_;                            // held by the leader

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "cuda_abi.h"
+#include "nvml_abi.h"
 
 #ifndef TF_ABI_TYPES_ONLY
 #endif
