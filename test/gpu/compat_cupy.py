@@ -5,12 +5,14 @@ import cupy as cp, numpy as np
 
 def data(*shape, seed=1, kind=np.float32): return cp.asarray(np.random.default_rng(seed).standard_normal(shape).astype(kind))
 
+@cp.fuse()
+def fused(a, b): return a * b + cp.sin(a)
 def check_elementwise():
     for kind in [np.float64, np.float32, np.float16, np.int32, np.int64, np.uint8, np.complex64]:
         x, y = (data(3000, seed=s) * 9 for s in (1, 2)); x, y = x.astype(kind), y.astype(kind)
         each([(f"{n} {kind.__name__}", lambda n=n: getattr(cp, n)(x, y)) for n in "add subtract multiply maximum power".split() if not (n == "power" and kind in (np.int32, np.int64, np.uint8))]); each([(f"{n} {kind.__name__}", lambda n=n: getattr(cp, n)(x)) for n in "abs square sign sum mean max argmax sort cumsum unique".split()])
     x = data(2000); each([(n, lambda n=n: getattr(cp, n)(x)) for n in "sin cos tan exp log1p sqrt cbrt floor rint isnan sinh arctan std var median nonzero argsort flip".split()])
-    m = data(50, 60); each([("matmul", lambda: m @ m.T), ("einsum", lambda: cp.einsum("ij,kj->ik", m, m)), ("tensordot", lambda: cp.tensordot(m, m, 2)), ("where", lambda: cp.where(m > 0, m, -m)), ("take", lambda: m.take(cp.arange(9), 1)), ("fancy", lambda: m[cp.arange(5), cp.arange(5)]), ("mask", lambda: m[m > 1]), ("concatenate", lambda: cp.concatenate([m, m])), ("histogram", lambda: cp.histogram(m, 9)[0]), ("percentile", lambda: cp.percentile(m, 30)), ("fuse", lambda: cp.fuse(lambda a, b: a * b + cp.sin(a))(m, m)), ("interp", lambda: cp.interp(x[:9], cp.arange(9.0), cp.arange(9.0))), ("convolve", lambda: cp.convolve(x, x[:9])), ("topk", lambda: cp.partition(x, 9)[:9].sort()), ("bincount", lambda: cp.bincount(cp.arange(99) % 7)), ("digitize", lambda: cp.digitize(x, cp.arange(-2., 2.)))])
+    m = data(50, 60); each([("matmul", lambda: m @ m.T), ("einsum", lambda: cp.einsum("ij,kj->ik", m, m)), ("tensordot", lambda: cp.tensordot(m, m, 2)), ("where", lambda: cp.where(m > 0, m, -m)), ("take", lambda: m.take(cp.arange(9), 1)), ("fancy", lambda: m[cp.arange(5), cp.arange(5)]), ("mask", lambda: m[m > 1]), ("concatenate", lambda: cp.concatenate([m, m])), ("histogram", lambda: cp.histogram(m, 9)[0]), ("percentile", lambda: cp.percentile(m, 30)), ("fuse", lambda: fused(m, m)), ("interp", lambda: cp.interp(x[:9], cp.arange(9.0), cp.arange(9.0))), ("convolve", lambda: cp.convolve(x, x[:9])), ("topk", lambda: cp.partition(x, 9)[:9].sort()), ("bincount", lambda: cp.bincount(cp.arange(99) % 7)), ("digitize", lambda: cp.digitize(x, cp.arange(-2., 2.)))])
 
 SOURCE = r"""
 #include <cuda_fp16.h>
@@ -99,7 +101,7 @@ def check_streams():
 
 def check_pinned():
     import cupyx; h = cupyx.zeros_pinned(100_000, np.float32); h[:] = 3; d = cp.empty(100_000, np.float32); s = cp.cuda.Stream(); d.set(h, stream=s); out = cupyx.empty_pinned(100_000, np.float32); d.get(stream=s, out=out); s.synchronize(); show("pinned", out); mem = cp.cuda.alloc_pinned_memory(4096); a = np.frombuffer(mem, np.float32, 1024); a[:] = 7; show("frombuffer", cp.asarray(a)); p = cp.get_default_pinned_memory_pool(); print(p.n_free_blocks()); p.free_all_blocks()
-    flag = cp.cuda.runtime.hostAlloc(4096, cp.cuda.runtime.hostAllocMapped); dev = cp.cuda.runtime.hostGetDevicePointer(flag, 0); z = cp.ndarray(1024, np.float32, cp.cuda.MemoryPointer(cp.cuda.UnownedMemory(dev, 4096, None), 0)); z[:] = 9; cp.cuda.Device().synchronize(); import ctypes; show("mapped", np.ctypeslib.as_array(ctypes.cast(flag, ctypes.POINTER(ctypes.c_float)), (1024,))); print(cp.cuda.runtime.pointerGetAttributes(flag).type, cp.cuda.runtime.pointerGetAttributes(d.data.ptr).type); cp.cuda.runtime.freeHost(flag)
+    flag = cp.cuda.runtime.hostAlloc(4096, cp.cuda.runtime.hostAllocMapped); dev = cp.cuda.runtime.pointerGetAttributes(flag).devicePointer; z = cp.ndarray(1024, np.float32, cp.cuda.MemoryPointer(cp.cuda.UnownedMemory(dev, 4096, None), 0)); z[:] = 9; cp.cuda.Device().synchronize(); import ctypes; show("mapped", np.ctypeslib.as_array(ctypes.cast(flag, ctypes.POINTER(ctypes.c_float)), (1024,))); print(cp.cuda.runtime.pointerGetAttributes(flag).type, cp.cuda.runtime.pointerGetAttributes(d.data.ptr).type); cp.cuda.runtime.freeHost(flag)
 
 TEXTURES = r"""
 extern "C" __global__ void sample(cudaTextureObject_t t, float* out, int w, int h) { int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y; if (x < w && y < h) out[y * w + x] = tex2D<float>(t, x + 0.25f, y + 0.75f); }

@@ -30,7 +30,7 @@ def check_shared():
     a, b = data(64 * 96).reshape(64, 96), data(96 * 32, 2).reshape(96, 32); c = np.zeros((64, 32), np.float32); tiled[(4, 2), (16, 16)](a, b, c); show("tiled", c); out = np.zeros(256, np.float32); dynamic[1, 256, 0, 1024](data(256), out); show("dynamic", out)
 
 @cuda.jit
-def atoms(x, bins, peak, swapped): i = cuda.grid(1); cuda.atomic.add(bins, x[i] % 16, 1); cuda.atomic.max(peak, 0, x[i]); cuda.atomic.cas(swapped, (0,), 0, 7)
+def atoms(x, bins, peak, swapped): i = cuda.grid(1); cuda.atomic.add(bins, x[i] % 16, 1); cuda.atomic.max(peak, 0, x[i]); cuda.atomic.cas(swapped, 0, 0, 7)
 @cuda.jit
 def warp(out): i = cuda.threadIdx.x; v = cuda.shfl_down_sync(0xFFFFFFFF, i, 3); m = cuda.ballot_sync(0xFFFFFFFF, i % 3 == 0); out[i] = v * 100 + cuda.popc(m)
 def check_atomics():
@@ -49,7 +49,7 @@ def check_streams():
     s = [cuda.stream() for _ in range(4)]; pinned = [cuda.pinned_array(10_000, np.float32) for _ in s]; out = []
     for i, (stream, p) in enumerate(zip(s, pinned)): p[:] = i; d = cuda.to_device(p, stream); axpy[40, 256, stream](2.0, d, d); out.append((d, d.copy_to_host(stream=stream)))
     [x.synchronize() for x in s]; print([float(h.sum()) for _, h in out]); e, f = cuda.event(), cuda.event(); e.record(s[0]); axpy[40, 256, s[0]](1.0, out[0][0], out[0][0]); f.record(s[0]); f.synchronize(); print(f.query(), cuda.event_elapsed_time(e, f) >= 0); mapped = cuda.mapped_array(100, np.float32); mapped[:] = 3; axpy[1, 100](2.0, mapped, mapped); cuda.synchronize(); show("mapped", np.array(mapped))
-    done = []; s[1].add_callback(lambda *a: done.append(1), None); s[1].synchronize(); print("callback", done)
+    done = []; each([("callback", lambda: (s[1].add_callback(lambda *a: done.append(1), None), s[1].synchronize(), len(done))[2])])
     with cuda.pinned(h := data(1000)): d = cuda.to_device(h, s[2]); s[2].synchronize(); show("pinned by hand", d.copy_to_host())
 def check_managed():
     m = cuda.managed_array(5000, np.float32); m[:] = 2; axpy[20, 256](3.0, m, m); cuda.synchronize(); show("managed", np.array(m))
@@ -89,7 +89,7 @@ def check_errors():
     for what in ["faulty", "checked"]:
         run = subprocess.run([sys.executable, __file__, what], capture_output=True, text=True); print(what, run.returncode != 0, run.stderr.strip().splitlines()[-1][:200])
 def check_device():
-    d = cuda.get_current_device(); print(d.name, d.compute_capability, d.MULTIPROCESSOR_COUNT, d.MAX_THREADS_PER_BLOCK, d.uuid, cuda.runtime.get_version(), len(cuda.gpus), cuda.detect()); m = cuda.current_context().get_memory_info(); print("total", m.total, 0 < m.free < m.total); o = axpy.overloads; print(cuda.is_available(), d.PCI_BUS_ID, d.WARP_SIZE)
+    d = cuda.get_current_device(); print(d.name, d.compute_capability, d.MULTIPROCESSOR_COUNT, d.MAX_THREADS_PER_BLOCK, d.uuid, cuda.runtime.get_version(), len(cuda.gpus), cuda.detect()); m = cuda.current_context().get_memory_info(); print("total", m.total, 0 < m.free <= m.total); o = axpy.overloads; print(cuda.is_available(), d.PCI_BUS_ID, d.WARP_SIZE)
 @cuda.jit
 def say(): print("thread", cuda.threadIdx.x, 1.5)
 def check_print():

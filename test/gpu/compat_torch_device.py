@@ -24,7 +24,7 @@ def check_own_process(): # what NVML tells of the program's own memory
     print("own process is listed", str(os.getpid()) in text); note(text)
 
 def check_memory():
-    free, total = torch.cuda.mem_get_info(); print("total", total, "free is less", 0 < free < total)
+    free, total = torch.cuda.mem_get_info(); print("total", total, "free is less", 0 < free <= total)
     x = [torch.empty(n, device="cuda", dtype=torch.uint8) for n in (1, 512, 513, MIB, 3 * MIB, 50 * MIB)]; print("allocated", torch.cuda.memory_allocated(), torch.cuda.memory_reserved(), torch.cuda.max_memory_allocated())
     del x[3:5]; print("after", torch.cuda.memory_allocated(), torch.cuda.memory_reserved()); torch.cuda.empty_cache(); print("emptied", torch.cuda.memory_reserved())
     stats = torch.cuda.memory_stats(); [print(k, v) for k, v in sorted(stats.items())]
