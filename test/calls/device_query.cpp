@@ -14,6 +14,10 @@ int main() {
     char name[256] = "", shortened[5] = "xxxx";
     CU(cuDeviceGetName(name, sizeof name, device));
     CHECK(strlen(name) > 4);
+    char padded[256];
+    memset(padded, 'x', sizeof padded);
+    CU(cuDeviceGetName(padded, sizeof padded, device));
+    CHECK(memcmp(padded, name, sizeof name) == 0);   // NULs to the end
     CU(cuDeviceGetName(shortened, sizeof shortened, device));
     CHECK(strlen(shortened) == 4 && strncmp(name, shortened, 4) == 0);
 

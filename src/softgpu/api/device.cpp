@@ -42,7 +42,8 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(name && len > 0);
-  snprintf(name, size_t(len), "%s", device->profile.name.c_str());
+  strncpy(name, device->profile.name.c_str(), size_t(len));   // NULs to the end, as the driver writes
+  name[len - 1] = 0;
   return CUDA_SUCCESS;
 }
 
