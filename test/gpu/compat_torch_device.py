@@ -1,7 +1,7 @@
 """PyTorch and the device: memory, pinned copies, streams, threads, processes, errors, what the device says about itself, profiler, NCCL with one rank.
 See compat.py."""
 import os, subprocess, sys, threading, time
-from compat import child, duration, each, error, main, near, note, plain, show
+from compat import children, duration, each, error, main, near, note, plain, show, torch_healthy as healthy, torch_reset as reset
 import torch
 
 MIB = 1 << 20
@@ -23,7 +23,7 @@ def check_own_process(): # what NVML tells of the program's own memory
     x = torch.zeros(64 * MIB, device="cuda"); text = torch.cuda.list_gpu_processes()
     print("own process is listed", str(os.getpid()) in text); note(text)
 
-def check_memory():
+def check_memory(): # own
     free, total = torch.cuda.mem_get_info(); print("total", total, "free is less", 0 < free <= total)
     x = [torch.empty(n, device="cuda", dtype=torch.uint8) for n in (1, 512, 513, MIB, 3 * MIB, 50 * MIB)]; print("allocated", torch.cuda.memory_allocated(), torch.cuda.memory_reserved(), torch.cuda.max_memory_allocated())
     del x[3:5]; print("after", torch.cuda.memory_allocated(), torch.cuda.memory_reserved()); torch.cuda.empty_cache(); print("emptied", torch.cuda.memory_reserved())
@@ -32,7 +32,7 @@ def check_memory():
     y = torch.zeros(7 * MIB, device="cuda"); print("pointer", y.data_ptr() % 512, y.untyped_storage().nbytes()); torch.cuda.memory._record_memory_history(max_entries=100); z = y + 1; print("history", len(torch.cuda.memory._snapshot()["device_traces"][0]) > 0)
     print(torch.cuda.memory_summary().splitlines()[4])
 
-def check_out_of_memory():
+def check_out_of_memory(): # own
     keep = torch.arange(1000, device="cuda")
     def much(gib): return torch.empty(gib << 30, dtype=torch.uint8, device="cuda")
     import re
@@ -135,7 +135,7 @@ def check_parallel_inference():
 class Squares(torch.utils.data.Dataset):
     def __len__(self): return 512
     def __getitem__(self, i): return torch.full((3, 32, 32), float(i)), i * i
-def check_dataloader(): # cores 4
+def check_dataloader(): # own limit 120 cores 3
     torch.zeros(1).cuda()  # workers are forked from a process that has used CUDA
     for workers, kind in [(0, None), (4, "fork"), (2, "spawn"), (2, "forkserver")]:
         loader = torch.utils.data.DataLoader(Squares(), 64, num_workers=workers, pin_memory=True, persistent_workers=workers > 0, multiprocessing_context=kind); total = 0
@@ -143,43 +143,44 @@ def check_dataloader(): # cores 4
             for x, y in loader: total += int(x.cuda(non_blocking=True).double().mean().item()) + int(y.cuda().sum()); assert x.is_pinned()
         print("loader", workers, kind, total)
     code = "import torch, os\ntorch.zeros(1).cuda()\npid = os.fork()\nif pid == 0:\n    try: torch.zeros(1).cuda()\n    except Exception as e: print(type(e).__name__, str(e)[:120], flush=True)\n    os._exit(0)\nos.waitpid(pid, 0); print(torch.ones(3).cuda().sum().item())"
-    out, err = child(code); print(out)
+    print(children([code])[0][:2])
 
 def consume(queue, answers):
     x = queue.get(); y = queue.get(); answers.put((x.sum().item(), y.shape[0])); x.add_(1); torch.cuda.synchronize(); answers.put("added"); queue.get(); del x, y
-def check_multiprocessing(): # cores 2
+def check_multiprocessing(): # own limit 100 cores 2
     import torch.multiprocessing as mp
     context = mp.get_context("spawn"); queue, answers = context.Queue(), context.Queue(); p = context.Process(target=consume, args=(queue, answers)); p.start()
     x = torch.ones(1000, device="cuda"); y = torch.arange(77, device="cuda"); queue.put(x); queue.put(y); print(answers.get(timeout=60), answers.get(timeout=60)); torch.cuda.synchronize(); show("changed by the other process", x); queue.put(None); p.join(30); print("exit", p.exitcode)
     event = torch.cuda.Event(interprocess=True); event.record(); print(len(event.ipc_handle())); event.synchronize(); torch.cuda.ipc_collect(); print("collected")
 
 ASSERT = "import torch\nx = torch.arange(10, device='cuda'); i = torch.tensor([3, 99], device='cuda')\n"
-def check_device_assert():
-    for name, code in [("index", "print(x[i])"), ("embedding", "torch.nn.functional.embedding(i, torch.zeros(5, 3, device='cuda')).sum().item()"), ("loss", "torch.nn.functional.nll_loss(torch.zeros(2, 5, device='cuda'), i).item()"), ("assert", "torch._assert_async(torch.zeros(1, device='cuda')); torch.cuda.synchronize()"), ("later", "y = x[i]; torch.cuda.synchronize()")]:
-        out, err = child(ASSERT + code); lines = [plain(l) for l in err.splitlines() if "Assertion" in l or "Error" in l or "CUDA" in l]
-        print(name, *sorted(set(lines)), sep="\n  ")
-    out, err = child(ASSERT + "try: x[i].cpu()\nexcept Exception as e: print(type(e).__name__)\nfor f in (lambda: torch.zeros(1).cuda(), lambda: torch.cuda.synchronize(), lambda: x.add_(1)):\n    try: f()\n    except Exception as e: print(type(e).__name__, str(e).splitlines()[0])\n    else: print('fine')"); print("sticky", out)
+def check_device_assert(): # own limit 100 cores 3
+    after = "try: x[i].cpu()\nexcept Exception as e: print(type(e).__name__)\nfor f in (lambda: torch.zeros(1).cuda(), lambda: torch.cuda.synchronize(), lambda: x.add_(1)):\n    try: f()\n    except Exception as e: print(type(e).__name__, str(e).splitlines()[0])\n    else: print('fine')"
+    pieces = [("index", "print(x[i])"), ("embedding", "torch.nn.functional.embedding(i, torch.zeros(5, 3, device='cuda')).sum().item()"), ("loss", "torch.nn.functional.nll_loss(torch.zeros(2, 5, device='cuda'), i).item()"), ("assert", "torch._assert_async(torch.zeros(1, device='cuda')); torch.cuda.synchronize()"), ("later", "y = x[i]; torch.cuda.synchronize()"), ("sticky", after)]
+    for (name, _), (status, out, err) in zip(pieces, children([ASSERT + code for _, code in pieces])):
+        lines = [plain(l) for l in err.splitlines() if "Assertion" in l or "Error" in l or "CUDA" in l]
+        print(name, status, out.strip(), *sorted(set(lines)), sep="\n  ")
 
-def check_fault_elsewhere(): # one client's fault reaches nobody else
-    x = tensor(1000); before = x.sum().item(); out, err = child("import torch\ntorch.cuda.synchronize(); torch.zeros(1).cuda(); torch.ones(5, device='cuda')[torch.tensor([10**6], device='cuda')].cpu()"); print("same", x.sum().item() == before, (x + 1).sum().item() != before)
+def check_fault_elsewhere(): # own: one client's fault reaches nobody else
+    x = tensor(1000); before = x.sum().item(); print(children(["import torch\ntorch.cuda.synchronize(); torch.zeros(1).cuda(); torch.ones(5, device='cuda')[torch.tensor([10**6], device='cuda')].cpu()"])[0][0]); print("same", x.sum().item() == before, (x + 1).sum().item() != before)
 
-def check_profiler():
+def check_profiler(): # own
     from torch.profiler import ProfilerActivity, profile, record_function
     x = tensor(512, 512); x @ x
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as p:
         with record_function("part"): (x @ x).relu().sum().item()
     names = {e.key for e in p.key_averages()}; print("cpu", sorted(n for n in names if n.startswith("aten::")), "part" in names)
     path = f"{os.environ['COMPAT_TEMP']}/trace{os.getpid()}.json"; p.export_chrome_trace(path); print("trace", os.path.getsize(path) > 1000)
-def check_profiler_kernels(): # kernel times: CUPTI
+def check_profiler_kernels(): # own; kernel times: CUPTI
     from torch.profiler import ProfilerActivity, profile
     x = tensor(512, 512); x @ x; torch.cuda.synchronize()
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as p: (x @ x).relu().sum().item()
     kernels = sorted(e.name for e in p.events() if e.device_type == torch.autograd.DeviceType.CUDA); print(kernels); print("times", sum(e.device_time_total for e in p.events()) > 0)
-def check_autograd_profiler():
+def check_autograd_profiler(): # own
     with torch.autograd.profiler.profile(use_device="cuda") as p: tensor(64, 64).sin().sum().item()
     print(sorted(e.key for e in p.key_averages() if e.key.startswith("aten::si"))); torch.autograd.profiler.emit_nvtx().__enter__(); print(tensor(9).sum().item() != 0)
 
-def check_nccl(): # limit 120
+def check_nccl(): # own limit 100
     import torch.distributed as dist
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0"); store = dist.TCPStore("127.0.0.1", 0, 1, True); dist.init_process_group("nccl", store=store, rank=0, world_size=1, device_id=torch.device("cuda:0"))
     x = tensor(MIB); y = x.clone(); dist.all_reduce(y); show("all_reduce", y); out = [torch.empty_like(x)]; dist.all_gather(out, x); show("all_gather", out[0]); dist.broadcast(x, 0); r = torch.empty(MIB, device="cuda"); dist.reduce_scatter_tensor(r, x); show("reduce_scatter", r); dist.barrier()
@@ -188,12 +189,13 @@ def check_nccl(): # limit 120
     for _ in range(5): o.zero_grad(); loss = net(tensor(32, 64)).square().mean(); loss.backward(); o.step()
     print("loss", loss.item(), torch.cuda.nccl.version()); dist.destroy_process_group()
 
-def check_startup(): # alone
+def check_startup(): # alone limit 100
     best = 99
     for _ in range(4): t = time.monotonic(); out = subprocess.run([sys.executable, "-c", "import torch; print(torch.zeros(1).cuda())"], capture_output=True, text=True); best = min(best, time.monotonic() - t)
     print(out.stdout, out.returncode); duration("import torch; zeros(1).cuda()", best, 1.3)
 
-def check_exit():
-    for name, code in [("threads alive", "import torch, threading, time\nx = torch.zeros(1).cuda()\ndef f():\n    while True: x.add_(1)\nfor _ in range(4): threading.Thread(target=f, daemon=True).start()\ntime.sleep(0.5)"), ("exception", "import torch\nx = torch.zeros(1).cuda()\nraise SystemExit(5)"), ("abrupt", "import torch, os\nx = torch.zeros(1).cuda(); os._exit(3)"), ("queued", "import torch\nx = torch.zeros(1 << 24).cuda()\nfor _ in range(3000): x.add_(1)")]: print(name); child(code)
+def check_exit(): # own limit 100 cores 2
+    pieces = [("threads alive", "import torch, threading, time\nx = torch.zeros(1).cuda()\ndef f():\n    while True: x.add_(1)\nfor _ in range(4): threading.Thread(target=f, daemon=True).start()\ntime.sleep(0.5)"), ("exit", "import torch\nx = torch.zeros(1).cuda()\nraise SystemExit(5)"), ("abrupt", "import torch, os\nx = torch.zeros(1).cuda(); os._exit(3)"), ("queued", "import torch\nx = torch.zeros(1 << 24).cuda()\nfor _ in range(3000): x.add_(1)"), ("exception", "import torch\nx = torch.zeros(1).cuda()\nraise ValueError('mine')")]
+    for (name, _), (status, out, err) in zip(pieces, children([code for _, code in pieces])): print(name, status, out, err.splitlines()[-1:])
 
 if __name__ == "__main__": main(globals())

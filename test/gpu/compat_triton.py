@@ -1,6 +1,6 @@
 """Triton's kernels: several types, reductions, tl.dot, atomics, autotuning, its own launcher. See compat.py."""
 import sys
-from compat import each, main, near, note, show
+from compat import each, main, near, note, show, torch_healthy as healthy, torch_reset as reset
 import torch, triton, triton.language as tl
 
 def tensor(*shape, seed=1, dtype=torch.float32): return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).cuda().to(dtype)
@@ -17,7 +17,7 @@ def check_types():
 def softmax(x, y, columns, B: tl.constexpr):
     row = tl.program_id(0); i = tl.arange(0, B); v = tl.load(x + row * columns + i, mask=i < columns, other=-float("inf")); e = tl.exp(v - tl.max(v, 0)); tl.store(y + row * columns + i, e / tl.sum(e, 0), mask=i < columns)
 def check_softmax():
-    x = tensor(300, 777); y = torch.empty_like(x); softmax[(300,)](x, y, 777, B=1024, num_warps=8); show("softmax", y); print("near torch's", torch.allclose(y, x.softmax(1), atol=1e-6))
+    x = tensor(300, 777); y = torch.empty_like(x); softmax[(300,)](x, y, 777, B=1024, num_warps=8); show("softmax", y); print("close to torch's", torch.allclose(y, x.softmax(1), atol=1e-6))
 
 @triton.jit
 def product(a, b, c, M, N, K, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
@@ -29,10 +29,10 @@ def check_dot():
         a, b = tensor(256, 256, dtype=dtype), tensor(256, 256, seed=2, dtype=dtype); c = torch.empty(256, 256, device="cuda", dtype=dtype); product[(4, 4)](a, b, c, 256, 256, 256, BM=64, BN=64, BK=32); show(f"dot {dtype}", c)
 
 tuned = triton.autotune([triton.Config(dict(BM=m, BN=n, BK=k), num_warps=w, num_stages=s) for m, n, k, w, s in [(64, 64, 32, 4, 2), (128, 64, 32, 4, 3), (64, 128, 64, 8, 3), (128, 128, 32, 8, 4)]], key=["M", "N", "K"])(product)
-def check_autotune(): # limit 150
+def check_autotune(): # limit 100
     a, b = tensor(512, 512, dtype=torch.float16), tensor(512, 512, seed=2, dtype=torch.float16); c = torch.empty_like(a)
     for _ in range(3): tuned[lambda meta: (512 // meta["BM"], 512 // meta["BN"])](a, b, c, 512, 512, 512)
-    near("tuned", c.double().abs().mean()); print("near torch's", torch.allclose(c, a @ b, atol=0.5, rtol=1e-2)); note(tuned.best_config); t = triton.testing.do_bench(lambda: c.zero_()); print("bench", 0 < t < 100)
+    near("tuned", c.double().abs().mean()); print("close to torch's", torch.allclose(c, a @ b, atol=0.5, rtol=1e-2)); note(tuned.best_config); t = triton.testing.do_bench(lambda: c.zero_()); print("bench", 0 < t < 100)
 
 @triton.jit
 def count(x, bins, n, B: tl.constexpr):
