@@ -36,6 +36,7 @@ def plain(text):
     """Without what differs from process to process."""
     text = re.sub(r"0x[0-9a-fA-F]+", "0x…", str(text))
     text = re.sub(r"/tmp/\S+/|\btmp\w{8}\b|\b[0-9a-f]{40}\b", "…", text)
+    text = re.sub(r"[\d.]+ [KMG]iB (is free|memory in use|is allocated|is reserved)", r"N \1", text)
     text = re.sub(r"\bPID:? ?\d+|\bpid=\d+|Process \d+ has [^.]*\.\d+ \w+ memory in use\. ?", "", text)
     return text.split("\nException raised from")[0].strip()
 

@@ -2,7 +2,7 @@
 onnxruntime if it has the CUDA provider. See compat.py."""
 import ctypes
 import os
-from compat import NOT_REMOTE, NOT_REMOTE_NAMES, each, error, main, note, plain, show
+from compat import NOT_REMOTE, NOT_REMOTE_NAMES, each, main, note, plain, show
 import numpy as np
 
 SOURCE = b'extern "C" __device__ float part(float); extern "C" __global__ void f(float* p) { p[threadIdx.x] = part(p[threadIdx.x]) + 1; }'

@@ -1,6 +1,5 @@
 """CuPy: kernels of every kind, pools, FFT, cuSOLVER, cuSPARSE, cuRAND, graphs by capture, textures and surfaces, pinned and managed memory, NVTX. See compat.py."""
-import os, time
-from compat import NOT_REMOTE_NAMES, duration, each, error, main, near, note, show
+from compat import NOT_REMOTE_NAMES, each, error, main, near, show
 import cupy as cp, numpy as np
 
 def reset(): cp.cuda.set_allocator(cp.get_default_memory_pool().malloc)
@@ -125,12 +124,5 @@ def check_scipy(): # limit 100
 
 def check_device():
     r = cp.cuda.runtime; d = cp.cuda.Device(); p = r.getDeviceProperties(0); [print(k, p[k]) for k in sorted(p) if not NOT_REMOTE_NAMES.search(k)]; print(d.compute_capability, d.pci_bus_id, r.driverGetVersion(), r.runtimeGetVersion(), r.getDeviceCount(), [i for i in sorted(d.attributes.items()) if not NOT_REMOTE_NAMES.search(i[0])]); print(r.deviceGetLimit(0), r.deviceCanAccessPeer(0, 0) if r.getDeviceCount() > 1 else ""); error("no such device", lambda: cp.cuda.Device(9).use())
-def check_loop(): # alone
-    x = cp.zeros(1000, np.float32)
-    for turn in range(3):
-        t = time.perf_counter()
-        for _ in range(20_000): x += 1
-        cp.cuda.Device().synchronize(); seconds = time.perf_counter() - t
-    duration("elementwise loop of 20,000", seconds, 1.25); show("loop", x)
 
 if __name__ == "__main__": main(globals())

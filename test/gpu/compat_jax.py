@@ -1,7 +1,7 @@
 """JAX: transformations, control flow, linear algebra, random numbers, convolutions, host callbacks, its autotuner, donation, command buffers, a long loop of
 compiled steps. See compat.py."""
 import os, time
-from compat import duration, each, error, main, near, note, show
+from compat import each, error, main, near, note, show
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 import numpy as np, jax, jax.numpy as jnp
 from jax import lax
@@ -75,12 +75,5 @@ def check_threads():
     from concurrent.futures import ThreadPoolExecutor
     f = jax.jit(lambda x: jnp.tanh(x @ x).sum())
     with ThreadPoolExecutor(8) as pool: show("threads", np.array(list(pool.map(lambda i: float(f(data(64, 64, seed=i))), range(40)))))
-def check_loop(): # alone
-    f = jax.jit(lambda x: x * 1.000001 + 1); x = f(jnp.zeros(1000))
-    for turn in range(3):
-        t = time.perf_counter()
-        for _ in range(5000): x = f(x)
-        x.block_until_ready(); seconds = time.perf_counter() - t
-    duration("jit loop of 5,000", seconds, 1.25); show("loop", x)
 
 if __name__ == "__main__": main(globals())

@@ -1,8 +1,8 @@
 """numba-cuda: kernels, atomics, shared memory, streams, device arrays, reductions, ufuncs, cooperative groups, its memory manager. See compat.py."""
 import math
-from compat import each, error, main, note, show
+from compat import each, error, main, show
 import numpy as np
-from numba import cuda, float32, int32, vectorize
+from numba import cuda, float32, vectorize
 
 def data(n, seed=1): return np.random.default_rng(seed).standard_normal(n).astype(np.float32)
 

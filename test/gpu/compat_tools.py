@@ -1,5 +1,5 @@
 """NVIDIA's tools and the readers of NVML: nvidia-smi as installed, pynvml's reading calls. What changes from moment to moment is compared by its shape. See compat.py."""
-import re, shutil, subprocess, sys, time
+import re, shutil, subprocess, time
 from compat import main, note, plain
 
 def healthy(): return True

@@ -1,7 +1,6 @@
 """PyTorch's arithmetic: wide sweeps over operators and types, autograd, mixed precision, cuDNN, attention, FFT, linear algebra, sparse, random numbers,
 optimizers. See compat.py."""
-import math, sys
-from compat import DEVICE, each, error, main, near, note, show, torch_healthy as healthy, torch_reset as reset
+from compat import DEVICE, each, error, main, near, show, torch_healthy as healthy, torch_reset as reset
 import torch
 import torch.nn.functional as F
 

@@ -1,7 +1,7 @@
 """Several GPUs in one process and in several: selection, peer access and copies, contexts of threads and processes, NCCL with two ranks, torch DDP, CUDA_VISIBLE_DEVICES, NVML.
 Run by `script/compat run --gpus 2`, natively and remotely; see compat.py. NVLink multicast stays off in every process (NCCL_NVLS_ENABLE=0 and the like are in the environment)."""
 import os, subprocess, sys, threading
-from compat import children, each, error, main, near, note, plain, show, torch_healthy as healthy, torch_reset as reset
+from compat import children, each, error, main, near, note, show, torch_healthy as healthy, torch_reset as reset
 import torch
 
 def tensor(*shape, seed=1, device=0): return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(f"cuda:{device}")
