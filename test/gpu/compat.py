@@ -13,7 +13,8 @@ def _array(value):
         if value.layout != torch.strided: value = value.to_dense()
         value = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
         if value.is_quantized: value = value.int_repr()
-        return value.reshape(-1).view(torch.uint8).numpy() if value.numel() else numpy.zeros(0, numpy.uint8), f"{value.dtype} {tuple(value.shape)}".replace("torch.", "")
+        return value.reshape(-1).view(torch.uint8).numpy() if value.numel() else numpy.zeros(0,
+            numpy.uint8), f"{value.dtype} {tuple(value.shape)}".replace("torch.", "")
     if kind in ("cupy", "jaxlib", "jax", "numpy", "numba"):
         if hasattr(value, "copy_to_host"): value = value.copy_to_host()
         value = numpy.ascontiguousarray(value.get() if kind == "cupy" and hasattr(value, "get") else numpy.asarray(value))
@@ -30,7 +31,8 @@ def show(name, *values):
 
 def near(name, value): print("near", name.replace(" ", "_"), float(value), flush=True)
 def note(*words): print("~", *words, flush=True)
-def duration(name, seconds, limit): print("time", name.replace(" ", "_"), round(seconds, 4), limit, flush=True)
+def duration(name, seconds, limit):
+    print("time", name.replace(" ", "_"), round(seconds, 4), limit, flush=True)
 
 def plain(text):
     """Without what differs from process to process."""
@@ -43,7 +45,8 @@ def plain(text):
 def error(name, action, lines=12):
     """The type and text of the exception that the action must raise."""
     try: value = action()
-    except Exception as e: print(name, type(e).__name__, *plain(e).splitlines()[:lines], sep="\n    ", flush=True)
+    except Exception as e:
+        print(name, type(e).__name__, *plain(e).splitlines()[:lines], sep="\n    ", flush=True)
     else: print(name, "raised nothing:", plain(repr(value))[:200], flush=True)
 
 def each(actions):
@@ -60,7 +63,8 @@ def children(codes, seconds=80):
     import subprocess
     from concurrent.futures import ThreadPoolExecutor
     def one(code):
-        try: run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=seconds, errors="replace")
+        try:
+            run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=seconds, errors="replace")
         except subprocess.TimeoutExpired: return "no end", "", ""
         return run.returncode, run.stdout, run.stderr
     with ThreadPoolExecutor(8) as pool: return list(pool.map(one, codes))
@@ -72,11 +76,15 @@ NOT_REMOTE_NAMES = re.compile(r"(?i)gpu_?direct|handle_?types|fabric|multicast|d
 def torch_reset():
     """What one check has set must not reach the next in the same process."""
     import torch
-    torch.manual_seed(0); torch.use_deterministic_algorithms(False)
+    torch.manual_seed(0)
+    torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.deterministic = torch.backends.cudnn.benchmark = False
     if DEVICE != "cuda": return
-    torch.backends.cuda.matmul.allow_tf32 = False; torch.backends.cuda.preferred_blas_library("default"); torch.backends.cuda.preferred_linalg_library("default")
-    torch.cuda.synchronize(); torch.cuda.empty_cache()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.preferred_blas_library("default")
+    torch.backends.cuda.preferred_linalg_library("default")
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
 def torch_healthy():
     import torch
     return (torch.ones(3, device=DEVICE) + 1).sum().item() == 6

@@ -36,7 +36,8 @@ class Check:
         self.status, self.why, self.seconds = "NOT RUN", "no time was left", {}
 
 class Outcome:
-    def __init__(self, status, lines, seconds, errors): self.status, self.lines, self.seconds, self.errors = status, lines, seconds, errors  # status: 0, "failed", "exit N", "time limit"
+    def __init__(self, status, lines, seconds, errors):
+        self.status, self.lines, self.seconds, self.errors = status, lines, seconds, errors  # status: 0, "failed", "exit N", "time limit"
 
 def checks():
     for path in sorted(HERE.glob("multi_*.py" if options.gpus > 1 else "compat_*.py")):
@@ -57,7 +58,8 @@ def groups(todo):
 def environment(check, mode, logs):
     env = {**os.environ, **check.environment}
     caches = options.logs / "cache" / mode  # own caches: what one has compiled must not spare the other
-    for name in ["TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUPY_CACHE_DIR", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR"]: env[name] = str(caches / name.lower() / check.name)
+    for name in ["TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUPY_CACHE_DIR", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR"]:
+        env[name] = str(caches / name.lower() / check.name)
     if mode == "remote":
         env["LD_LIBRARY_PATH"] = CLIENT + ":" + env.get("LD_LIBRARY_PATH", "")
         env |= {"COMPAT_REMOTE": "1", "TF_ENABLE_LOG": "1", "TF_LOG_LEVEL": "warn", "TF_LOG_PATH": f"{logs}.client"}
@@ -69,7 +71,9 @@ def sections(text):
     found, current = {}, None
     for line in text.splitlines():
         if line.startswith("@@ begin "): current = found[line.split()[2]] = [[], None]
-        elif line.startswith("@@ end ") and current: current[1] = line.split()[3]; current = None
+        elif line.startswith("@@ end ") and current:
+            current[1] = line.split()[3]
+            current = None
         elif current: current[0].append(line)
     return found
 
@@ -78,7 +82,8 @@ def process(group, mode, number):
     logs = options.logs / f"{group[0].name}.{mode}{number or ''}"
     out, err = pathlib.Path(f"{logs}.out"), pathlib.Path(f"{logs}.err")
     with out.open("w") as stdout, err.open("w") as stderr:
-        child = subprocess.Popen([sys.executable, str(group[0].path), *(c.short for c in group)], env=environment(group[0], mode, logs), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True, cwd=HERE)
+        child = subprocess.Popen([sys.executable, str(group[0].path), *(c.short for c in group)], env=environment(group[0], mode, logs),
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True, cwd=HERE)
     limits, began, started, late = {c.short: c.limit for c in group}, {}, time.monotonic(), False
     while child.poll() is None:
         time.sleep(0.1)
@@ -90,7 +95,9 @@ def process(group, mode, number):
         if since[0] > since[1] or now - START > options.limit:
             late = True
             for stop, patience in [(signal.SIGABRT, 2), (signal.SIGKILL, 5)]:  # at the first faulthandler writes where Python stood
-                try: os.killpg(child.pid, stop); child.wait(patience)
+                try:
+                    os.killpg(child.pid, stop)
+                    child.wait(patience)
                 except (subprocess.TimeoutExpired, ProcessLookupError): pass
     try: os.killpg(child.pid, signal.SIGKILL)  # what it left running
     except ProcessLookupError: pass
@@ -101,10 +108,13 @@ def process(group, mode, number):
         if check.short not in parts: continue
         lines, ended = parts[check.short]
         stderr = errors.get(check.short, [[]])[0] if ended != "ok" else []
-        result[check] = Outcome(0 if ended == "ok" else "failed" if ended else code, lines, time.monotonic() - began.get(check.short, started), stderr)
+        result[check] = Outcome(0 if ended == "ok" else "failed" if ended else code, lines, time.monotonic() - began.get(check.short, started),
+            stderr)
         if ended:
-            if m := re.search(rf"^@@ end {check.short} \w+ ([\d.]+)", out.read_text(errors="replace"), re.M): result[check].seconds = float(m[1])
-    if not result: result = {c: Outcome(code, [], time.monotonic() - started, err.read_text(errors="replace").splitlines()) for c in group}
+            if m := re.search(rf"^@@ end {check.short} \w+ ([\d.]+)", out.read_text(errors="replace"), re.M):
+                result[check].seconds = float(m[1])
+    if not result:
+        result = {c: Outcome(code, [], time.monotonic() - started, err.read_text(errors="replace").splitlines()) for c in group}
     return result
 
 def run(group, mode):
@@ -119,7 +129,9 @@ def run(group, mode):
             result |= part
             left = [c for c in left if c not in part]
     finally:
-        with turn: free[0] += slots; turn.notify_all()
+        with turn:
+            free[0] += slots
+            turn.notify_all()
     return result
 
 def last_words(outcome):
@@ -140,13 +152,16 @@ def difference(native, remote):
         for name, (value, *rest) in ours.items():
             if name not in theirs: return f"remote printed no {name}"
             value, other = float(value), float(theirs[name][0])
-            if word == "near" and not (abs(other - value) <= 1e-3 * max(1e-30, abs(value)) or (other != other and value != value)): return f"{name}: native {value:g}, remote {other:g}"
-            if word == "time" and other > float(rest[0]) * value + 0.05: return f"{name}: native {value:.3g} s, remote {other:.3g} s, more than {rest[0]} times"
+            if word == "near" and not (abs(other - value) <= 1e-3 * max(1e-30, abs(value)) or (other != other and value != value)):
+                return f"{name}: native {value:g}, remote {other:g}"
+            if word == "time" and other > float(rest[0]) * value + 0.05:
+                return f"{name}: native {value:.3g} s, remote {other:.3g} s, more than {rest[0]} times"
     return None
 
 def strangers(lines):
     """Drivers that are not the client's in the memory of a remote process."""
-    return [p for l in lines if l.startswith("~ maps") for p in l.split()[2:] if CLIENT and not os.path.realpath(p).startswith(os.path.realpath(CLIENT))]
+    return [p for l in lines if l.startswith("~ maps") for p in l.split()[2:] if CLIENT
+        and not os.path.realpath(p).startswith(os.path.realpath(CLIENT))]
 
 def judge(check, native, remote, again=None):
     """Sets the check's status; True if a second native run is wanted first."""
@@ -168,11 +183,14 @@ def judge(check, native, remote, again=None):
             a, b, c = counted(native.lines), counted(remote.lines), counted(again.lines)
             if len(a) == len(b) == len(c) and any(x != y for x, y in zip(a, c)):
                 steady = [i for i in range(len(a)) if a[i] == c[i]]
-                problem = difference([a[i] for i in steady] + [l for l in native.lines if l not in a], [b[i] for i in steady] + [l for l in remote.lines if l not in b])
+                problem = difference([a[i] for i in steady] + [l for l in native.lines if l not in a],
+                    [b[i] for i in steady] + [l for l in remote.lines if l not in b])
                 remarks = [f"{len(a) - len(steady)} of {len(a)} lines differ between two native runs too"]
-    if not problem and not options.native and strangers(remote.lines): problem = "not only the client's libraries were loaded: " + " ".join(strangers(remote.lines))
+    if not problem and not options.native and strangers(remote.lines):
+        problem = "not only the client's libraries were loaded: " + " ".join(strangers(remote.lines))
     base = {l.split()[1]: float(l.split()[2]) for l in (native.lines if native else []) if re.match(r"time \S+ \S+ \S+$", l)}
-    remarks += [f"{w[1]} {float(w[2]):.3g} s, native {base.get(w[1], 0):.3g}" for l in remote.lines if re.match(r"time \S+ \S+ \S+$", l) and (w := l.split())]
+    remarks += [f"{w[1]} {float(w[2]):.3g} s, native {base.get(w[1], 0):.3g}" for l in remote.lines if re.match(r"time \S+ \S+ \S+$", l)
+        and (w := l.split())]
     check.status, check.why = ("FAIL", problem) if problem else ("PASS", "; ".join(remarks))
     return False
 
@@ -190,7 +208,8 @@ def perform(group):
     native, remote = answers.get("native", {}), answers.get(other, {})
     doubtful = [c for c in group if judge(c, native.get(c), remote.get(c))]
     again = run(doubtful, "again") if doubtful else {}
-    for check in doubtful: judge(check, native.get(check), remote.get(check), again.get(check) or Outcome("not run", [], 0, []))
+    for check in doubtful:
+        judge(check, native.get(check), remote.get(check), again.get(check) or Outcome("not run", [], 0, []))
     with turn:
         for check in group: print(f"{time.monotonic() - START:5.0f} s", line(check), flush=True)
 
@@ -205,7 +224,9 @@ def run_all(todo):
             for check in group: check.status, check.why = "FAIL", f"the runner: {type(e).__name__}: {e}"
             print(line(group[0]), flush=True)
     threads = [threading.Thread(target=safely, args=(g,), daemon=True) for g in groups([c for c in todo if not c.alone])]
-    for thread in threads: thread.start(); time.sleep(0.05)  # they ask for their slots in this order
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)  # they ask for their slots in this order
     for thread in threads: thread.join()
     for group in groups([c for c in todo if c.alone]): safely(group)
 
@@ -214,7 +235,9 @@ def page(todo, summary):
     title = "## Checked on an H200" if options.gpus == 1 else f"## Checked on {options.gpus} H200s"
     mark = "checked" if options.gpus == 1 else f"checked-{options.gpus}"
     begin, end = f"<!-- {mark}: begin, written by script/compat -->", f"<!-- {mark}: end -->"
-    text = [begin, title, "", f"`script/compat run{f' --gpus {options.gpus}' if options.gpus > 1 else ''}`, {time.strftime('%F', time.gmtime())}: {os.environ.get('COMPAT_MACHINE', '')}. **{summary}.**", "",
+    text = [begin, title, "",
+        f"`script/compat run{f' --gpus {options.gpus}' if options.gpus > 1 else ''}`, {time.strftime('%F', time.gmtime())}: {os.environ.get('COMPAT_MACHINE', '')}. **{summary}.**",
+        "",
             "Every check ran natively and through client, TCP on one host and a worker on the same driver; what it printed (digests of every bit, types, error texts) had to be equal.",
             "Times are those of the check alone, without the start of its process, many running at once.", "",
             "| check | result | native, s | remote, s | remark |", "|---|---|---|---|---|"]
@@ -224,14 +247,17 @@ def page(todo, summary):
         text.append(f"| {check.name} | {check.status} | {seconds[0]} | {seconds[1]} | {remark} |")
     block = "\n".join([*text, end])
     old = options.page.read_text() if options.page.exists() else "# Compatibility\n"
-    new = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda m: block, old, flags=re.S) if begin in old else old.rstrip("\n") + "\n\n" + block + "\n"
+    new = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda m: block, old,
+        flags=re.S) if begin in old else old.rstrip("\n") + "\n\n" + block + "\n"
     options.page.write_text(new)
 
 todo = list(checks())
 if options.list:
-    for group in groups(todo): print(*(c.name for c in group), f"(limit {max(c.limit for c in group)}{', alone' if group[0].alone else ''})")
+    for group in groups(todo):
+        print(*(c.name for c in group), f"(limit {max(c.limit for c in group)}{', alone' if group[0].alone else ''})")
     sys.exit()
-os.environ.update(PYTHONDONTWRITEBYTECODE="1", TOKENIZERS_PARALLELISM="false", XLA_PYTHON_CLIENT_PREALLOCATE="false", PYTHONFAULTHANDLER="1", OMP_NUM_THREADS="2", TORCHINDUCTOR_COMPILE_THREADS="4",
+os.environ.update(PYTHONDONTWRITEBYTECODE="1", TOKENIZERS_PARALLELISM="false", XLA_PYTHON_CLIENT_PREALLOCATE="false", PYTHONFAULTHANDLER="1",
+    OMP_NUM_THREADS="2", TORCHINDUCTOR_COMPILE_THREADS="4",
                   HF_HUB_OFFLINE="1", TF_CPP_MIN_LOG_LEVEL="2", COMPAT_TEMP=tempfile.mkdtemp(prefix="compat."),
                   NCCL_NVLS_ENABLE="0", TORCH_SYMM_MEM_DISABLE_MULTICAST="1", NVSHMEM_DISABLE_NVLS="1")  # NVLink multicast stays off
 options.logs.mkdir(parents=True, exist_ok=True)
@@ -240,7 +266,8 @@ run_all(todo)
 shutil.rmtree(options.logs / "cache", ignore_errors=True)
 shutil.rmtree(os.environ["COMPAT_TEMP"], ignore_errors=True)
 count = {s: sum(c.status == s for c in todo) for s in ["PASS", "FAIL", "SKIP", "NOT RUN"]}
-summary = f"{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped" + (f", {count['NOT RUN']} not run" if count["NOT RUN"] else "") + f" in {time.monotonic() - START:.0f} s"
+summary = f"{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped" + (f", {count['NOT RUN']} not run" if count["NOT RUN"]
+    else "") + f" in {time.monotonic() - START:.0f} s"
 (options.logs / "results").write_text("".join(line(c) + "\n" for c in todo))
 page(todo, summary)
 print(summary)
