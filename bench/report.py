@@ -17,9 +17,9 @@ native, again, near, far = (load(n + ".jsonl") for n in ("native", "native2", "r
 program, session = native.get("resident memory of the program"), near.get("resident memory of the worker's session")
 if program and session:
     near["worker's session above the driver's own"] = session | {"value": session["value"] - program["value"]}
-sent = [near.get(f"startup.zeros.image_bytes.{n}", {}).get("value") for n in ("first", "second")]
+sent = [sum(near.get(f"startup.{p}.image_bytes.{n}", {}).get("value", 0) for p in ("zeros", "matmul")) for n in ("first", "second")]
 if sent[0]:
-    near["startup: bytes of module images sent by the second start, of the first's"] = dict(value=100 * (sent[1] or 0) / sent[0], unit="%")
+    near["startup: bytes of module images sent by the second start, of the first's"] = dict(value=100 * sent[1] / sent[0], unit="%")
 
 def speed(name, row):
     """The share of native's speed; the mean of both native runs is 1."""
