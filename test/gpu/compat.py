@@ -81,10 +81,12 @@ def torch_reset():
     torch.backends.cudnn.deterministic = torch.backends.cudnn.benchmark = False
     if DEVICE != "cuda": return
     torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cuda.preferred_blas_library("default")
-    torch.backends.cuda.preferred_linalg_library("default")
-    torch.cuda.synchronize()
-    torch.cuda.empty_cache()
+    for choose in (torch.backends.cuda.preferred_blas_library, torch.backends.cuda.preferred_linalg_library):
+        try: choose("default")
+        except Exception: pass  # a version that has no such name
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
 def torch_healthy():
     import torch
     return (torch.ones(3, device=DEVICE) + 1).sum().item() == 6

@@ -66,9 +66,11 @@ def check_graph_pools():
         r = p + q
     third.replay()
     show("branches", r)
-    mempool = torch.cuda.MemPool()
-    with torch.cuda.use_mem_pool(mempool): m = torch.ones(1 << 20, device="cuda")
-    print("pool of its own", mempool.use_count() > 0, m.sum().item())
+    def own_pool():
+        pool = torch.cuda.MemPool()
+        with torch.cuda.use_mem_pool(pool): m = torch.ones(1 << 20, device="cuda")
+        return pool.use_count() > 0, m.sum().item()
+    each([("pool of its own", own_pool)])
     del first, second, third, a, b, c
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
@@ -80,7 +82,7 @@ def check_graph_callables():
     o = torch.optim.SGD(net.parameters(), 0.1)
     for i in range(10):
         o.zero_grad(set_to_none=True)
-        loss = graphed(tensor(32, 64, seed=i)).square().mean()
+        loss = graphed(tensor(32, 64, seed=i).requires_grad_()).square().mean()
         loss.backward()
         o.step()
     show("graphed callables", loss, net[0].weight)
@@ -106,7 +108,7 @@ def check_graph_training():
         g.replay()
     show("trained in a graph", net[0].weight, loss)
 
-def check_graph_errors():
+def check_graph_errors(): # own
     x = torch.ones(10, device="cuda")
     g = torch.cuda.CUDAGraph()
     def wait():
