@@ -76,9 +76,12 @@ def check_driver_linker():
     ok(d.cuLinkDestroy(s))
     bad = d.cuModuleLoadData(b"this is no image at all, certainly not one with a kernel")
     print("bad image", int(bad[0]), d.cuGetErrorName(bad[0])[1], d.cuGetErrorString(bad[0])[1])
+def check_device_name(): # every byte of it, those after its end too
+    d, dev = start()
+    print(ok(d.cuDeviceGetName(64, dev)))
 def check_driver():
     d, dev = start()
-    print(ok(d.cuDeviceGetName(64, dev)).rstrip(b"\0"), ok(d.cuDeviceTotalMem(dev)), ok(d.cuDriverGetVersion()),
+    print(ok(d.cuDeviceTotalMem(dev)), ok(d.cuDriverGetVersion()),
         bytes(ok(d.cuDeviceGetUuid(dev)).bytes).hex())
     for a in sorted(set(int(a) for a in d.CUdevice_attribute)):
         r = d.cuDeviceGetAttribute(d.CUdevice_attribute(a), dev)
