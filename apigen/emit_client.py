@@ -9,6 +9,7 @@ CODES = {"cuda": {"value": "CUDA_ERROR_INVALID_VALUE", "handle": "CUDA_ERROR_INV
          "nvml": {"value": "NVML_ERROR_INVALID_ARGUMENT", "handle": "NVML_ERROR_INVALID_ARGUMENT", "context": "NVML_ERROR_UNKNOWN"}}
 
 
+FOLLOWED = ("cuda/event", "cuda/stream")   # elsewhere an event may come to be recorded in ways that the client does not see (graphs)
 CONTEXT_FREE = ("cuda/init", "cuda/device", "cuda/peer")   # what a device is does not depend on the current context
 
 
@@ -48,6 +49,8 @@ def remote(api, c):
             if n in c.words["destroys"]:
                 b.append(f"  if (a.{n} < wire::kReserved[wire::k{p.base}]) return {code['handle']};")
             b.append(f"  if (!known(a.{n}, wire::k{p.base}, {strict})) return {code['handle']};")
+            if p.base == "CUevent" and c.file not in FOLLOWED:
+                b.append("  stop_following_events();")
         elif s.kind in ("string", "in", "inout"):
             cast = f"static_cast<const {s.type}*>({n})" if p.base == "void" else n
             b.append(f"  a.{n} = {cast};")

@@ -5,6 +5,7 @@
 
 #include "client/context.h"
 #include "client/memory_map.h"
+#include "client/progress.h"
 #include "wire/session.h"
 
 namespace client {
@@ -53,7 +54,7 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   if (!from.p) return CUDA_ERROR_INVALID_VALUE;
   // A read into this memory that is still on its way must land first: in stream order it is older.
   if (at.session->host_write_pending(from.p, (to.depth - 1) * from.slice + (to.rows - 1) * from.pitch + to.width))
-    if (CUresult rc = remote::cuCtxSynchronize()) return rc;
+    if (CUresult rc = cuCtxSynchronize()) return rc;
   wire::tfWrite::Args a;
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
@@ -106,7 +107,7 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
     }
   }
   if (wait == Wait::none) return CUDA_SUCCESS;
-  CUresult rc = remote::cuStreamSynchronize(handle_of<CUstream>(hStream));
+  CUresult rc = wait_for_stream(at, hStream);
   if (rc) at.session->forget_host_write(last);
   return rc;
 }
@@ -134,7 +135,7 @@ static CUresult unified(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream str
   if (to_device) return write_box(linear(dst, n), host(from, n), stream, wait);
   if (from_device) return read_box(host(to, n), linear(src, n), stream, wait);
   if (int error = caller().error) return CUresult(error);
-  if (CUresult rc = remote::cuStreamSynchronize(stream)) return rc;   // host to host, in stream order
+  if (CUresult rc = ::cuStreamSynchronize(stream)) return rc;   // host to host, in stream order
   memmove(to, from, n);
   return CUDA_SUCCESS;
 }

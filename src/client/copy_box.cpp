@@ -51,7 +51,7 @@ static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait) {
   else dst.device = c.dstDevice + dst_at, dst.pitch = c.dstPitch, dst.slice = dst_slice;
   bool src_host = c.srcMemoryType == CU_MEMORYTYPE_HOST, dst_host = c.dstMemoryType == CU_MEMORYTYPE_HOST;
   if (src_host && dst_host) {
-    if (CUresult rc = remote::cuStreamSynchronize(stream)) return rc;
+    if (CUresult rc = ::cuStreamSynchronize(stream)) return rc;
     for (size_t z = 0; z < c.Depth; z++)
       for (size_t y = 0; y < c.Height; y++)
         memmove(static_cast<char*>(to.p) + z * dst_slice + y * c.dstPitch, static_cast<char*>(from.p) + z * src_slice + y * c.srcPitch, c.WidthInBytes);

@@ -4,7 +4,9 @@
 #include <mutex>
 #include <set>
 
+#include "client/progress.h"
 #include "client/remote.h"
+#include "wire/cuda_event.h"
 
 using namespace client;
 
@@ -44,10 +46,35 @@ EXPORT CUresult cuIpcOpenEventHandle(CUevent* phEvent, CUipcEventHandle handle) 
   if (rc == CUDA_SUCCESS) note_interprocess(*phEvent);
   return rc;
 }
-EXPORT CUresult cuEventRecord(CUevent hEvent, CUstream hStream) { return done(remote::cuEventRecord(hEvent, hStream), hEvent, hStream); }
+EXPORT CUresult cuEventRecord(CUevent hEvent, CUstream hStream) { return cuEventRecordWithFlags(hEvent, hStream, CU_EVENT_RECORD_DEFAULT); }
 EXPORT CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags) {
-  if (flags & ~unsigned(CU_EVENT_RECORD_EXTERNAL)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;
-  return done(remote::cuEventRecordWithFlags(hEvent, hStream, flags), hEvent, hStream);
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (flags & ~unsigned(CU_EVENT_RECORD_EXTERNAL)) return CUDA_ERROR_INVALID_VALUE;
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  const uint64_t event = number_of(hEvent), stream = at.stream(hStream);
+  if (!known(event, wire::kCUevent, true) || !known(stream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;
+  if (flags) stop_following_events();   // each launch of the captured graph records it
+  CUresult rc;
+  {
+    teleport::Call call(*at.session, flags ? wire::op::cuEventRecordWithFlags : wire::op::cuEventRecord, at.context, at.flags);
+    if (flags) {
+      wire::cuEventRecordWithFlags::Args a;
+      a.hEvent = event;
+      a.hStream = stream;
+      a.flags = flags;
+      a.put(call.in());
+    } else {
+      wire::cuEventRecord::Args a;
+      a.hEvent = event;
+      a.hStream = stream;
+      a.put(call.in());
+    }
+    if (is_interprocess(hEvent)) forget_record(event);   // others record it too
+    else note_recorded(event, at, stream, call.number());
+    rc = CUresult(call.send());
+  }
+  return done(rc, hEvent, hStream);
 }
 EXPORT CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags) {
   if (Flags & ~unsigned(CU_EVENT_WAIT_EXTERNAL)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;

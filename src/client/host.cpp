@@ -35,7 +35,7 @@ EXPORT CUresult cuMemAllocHost(void** pp, unsigned int bytesize) { return cuMemH
 static void settle() {
   teleport::Session* s = teleport::Session::current();
   s->push();
-  if (s->host_write_pending(nullptr, ~0ull)) remote::cuCtxSynchronize();
+  if (s->host_write_pending(nullptr, ~0ull)) cuCtxSynchronize();
 }
 
 EXPORT CUresult cuMemFreeHost(void* p) {

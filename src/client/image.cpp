@@ -4,6 +4,11 @@
 #include <elf.h>
 #include <string.h>
 
+#include <algorithm>
+
+#include "teleport/session.h"
+#include "wire/image_key.h"
+
 namespace client {
 
 namespace {
@@ -71,6 +76,48 @@ bool image_parts(const void* image, std::vector<ImagePart>* parts) {
     parts->push_back({*more, n});
   }
   return true;
+}
+
+static teleport::Lock g_kept_lock;
+static base::Digest g_tag_key;
+static std::vector<base::Digest>& kept() {   // sorted
+  static auto* v = new std::vector<base::Digest>;   // never destroyed: other threads may still run at exit
+  return *v;
+}
+static bool before(const base::Digest& a, const base::Digest& b) { return a.hi != b.hi ? a.hi < b.hi : a.lo < b.lo; }
+
+void learn_kept_images(const uint8_t* told, size_t bytes) {
+  if (bytes < sizeof g_tag_key) return;
+  g_kept_lock.lock();
+  memcpy(&g_tag_key, told, sizeof g_tag_key);
+  auto& v = kept();
+  v.resize(bytes / sizeof g_tag_key - 1);
+  if (!v.empty()) memcpy(v.data(), told + sizeof g_tag_key, v.size() * sizeof g_tag_key);
+  std::sort(v.begin(), v.end(), before);
+  g_kept_lock.unlock();
+}
+
+ImageKey key_of(const ImagePart& part) {
+  static const base::ContentHash names(wire::kImageNameKey), tags(g_tag_key);   // cuInit was before
+  auto both = base::ContentHash::of<2>({&names, &tags}, part.p, part.bytes);
+  return {both[0], both[1]};
+}
+
+bool image_kept(const ImageKey& key) {
+  g_kept_lock.lock();
+  bool found = std::binary_search(kept().begin(), kept().end(), key.name, before);
+  g_kept_lock.unlock();
+  return found;
+}
+
+void note_kept(const ImageKey& key, bool is_kept) {
+  g_kept_lock.lock();
+  auto& v = kept();
+  auto at = std::lower_bound(v.begin(), v.end(), key.name, before);
+  bool found = at != v.end() && *at == key.name;
+  if (is_kept && !found) v.insert(at, key.name);
+  if (!is_kept && found) v.erase(at);
+  g_kept_lock.unlock();
 }
 
 }  // namespace client

@@ -1,6 +1,7 @@
 // cuInit and what it makes ready: the session, the answers sent ahead, the devices' primary contexts.
 #include "client/context.h"
 #include "client/devices.h"
+#include "client/image.h"
 #include "client/remote.h"
 
 namespace client {
@@ -47,6 +48,10 @@ static int prefetch(teleport::Session& s) {
     const uint8_t* key = r.raw(e.key_bytes);
     const uint8_t* body = r.raw(e.body_bytes);
     if (!r.ok()) return teleport::kWorkerLost;
+    if (e.op == wire::op::tfPrefetch) {
+      learn_kept_images(body, e.body_bytes);
+      continue;
+    }
     wire::Buffer k;
     teleport::Reply answer;
     answer.result = e.result;

@@ -74,6 +74,7 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
   uint32_t cluster = 1;
   bool divides = true;
   for (unsigned i = 0; i < c.numAttrs; i++) {
+    if (c.attrs[i].id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT || c.attrs[i].id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT) stop_following_events();
     if (c.attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
     auto& d = c.attrs[i].value.clusterDim;
     cluster = d.x * d.y * d.z;

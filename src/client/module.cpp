@@ -14,6 +14,7 @@
 #include "wire/cuda_function.h"
 #include "wire/cuda_library.h"
 #include "wire/cuda_module.h"
+#include "wire/image_key.h"
 #include "wire/session.h"
 
 namespace client {
@@ -102,12 +103,24 @@ static CUresult load_with(const void* image, bool library, JitOptions& jit, uint
   a.library = library;
   a.images = unsigned(parts.size());
   a.sizes = sizes.data();
+  std::vector<ImageKey> keys;
+  for (ImagePart& p : parts) keys.push_back(key_of(p));
+  a.keys = reinterpret_cast<const unsigned long long*>(keys.data());
   a.numOptions = unsigned(jit.options.size());
   a.options = jit.options.data();
   a.values = jit.values.data();
   teleport::Reply reply;
-  CUresult rc;
-  {
+  CUresult rc = CUresult(wire::kImagesWanted);
+  bool kept = true;
+  for (ImageKey& k : keys) kept = kept && image_kept(k);
+  if (kept) {
+    teleport::Call call(*at.session, wire::op::tfLoad, at.context);
+    a.put(call.in());
+    rc = CUresult(call.wait(&reply, false));   // no call of the program's if it has to be repeated: the error of one before it stays for the next
+    if (rc == CUDA_SUCCESS) rc = CUresult(at.session->take_async_error());
+  }
+  if (int(rc) == wire::kImagesWanted) {
+    a.attached = true;
     // Several containers are copied into one run of bytes, each padded to 8; one is sent from where it is.
     std::vector<uint8_t> joined;
     if (parts.size() > 1)
@@ -120,6 +133,8 @@ static CUresult load_with(const void* image, bool library, JitOptions& jit, uint
     if (parts.size() > 1) call.bulk_borrow(joined.data(), joined.size());
     else call.bulk_borrow(parts[0].p, parts[0].bytes);
     rc = CUresult(call.wait(&reply));
+    for (ImagePart& p : parts) teleport::g_image_bytes.fetch_add(p.bytes, std::memory_order_relaxed);
+    for (ImageKey& k : keys) note_kept(k, rc == CUDA_SUCCESS);
   }
   wire::Reader r = reply.reader();
   read_listing(r, m, rc == CUDA_SUCCESS);

@@ -42,6 +42,7 @@ bool device_known(uint64_t address);
 inline int cuda_wait(teleport::Call& call, teleport::Reply* reply) { return call.wait(reply); }
 int nvml_wait(teleport::Call& call, teleport::Reply* reply);   // a lost worker is NVML_ERROR_GPU_IS_LOST
 int broken(const Caller& at);                                  // a reply that makes no sense: the code for a lost worker
+void stop_following_events();                                  // src/client/progress.cpp
 int unsupported(const char* name, int code);                   // logs once per name and returns code
 
 int cached_bytes(const Caller& at, uint16_t op, const wire::Buffer& key, teleport::Reply* reply);

@@ -122,6 +122,13 @@ void Session::push() {
   send_lock_.unlock();
 }
 
+uint64_t Session::last_call() {
+  queue_lock_.lock();
+  uint64_t last = next_call_ - 1;
+  queue_lock_.unlock();
+  return last;
+}
+
 bool Session::try_push() {
   if (!send_lock_.try_lock()) return false;
   send_queue();

@@ -18,7 +18,7 @@
 
 namespace teleport {
 
-std::atomic<uint64_t> g_calls{0}, g_waits{0};
+std::atomic<uint64_t> g_calls{0}, g_waits{0}, g_image_bytes{0};
 constinit std::atomic<Session*> Session::g_current_{nullptr};
 static constinit Lock g_open_lock;
 static constinit std::atomic<bool> g_forked{false};

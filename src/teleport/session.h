@@ -23,7 +23,7 @@ namespace teleport {
 // CUresult values that this layer gives by itself.
 inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46;   // 46: CUDA_ERROR_DEVICE_UNAVAILABLE
 
-extern TF_API std::atomic<uint64_t> g_calls, g_waits;   // calls sent to the worker; those that waited (TF_STATISTICS)
+extern TF_API std::atomic<uint64_t> g_calls, g_waits, g_image_bytes;   // calls sent to the worker; those that waited; bytes of module images (TF_STATISTICS)
 
 // A mutex for what is held for some 100 ns by several threads at once: it spins for that long before it sleeps, where a sleep would cost a
 // hundred times more. On a machine with few cores it sleeps at once.
@@ -83,6 +83,7 @@ class TF_API Session {
   void note_error(int result);
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
+  uint64_t last_call();                                   // number of the last call made so far, 0: none
   bool try_push();                                        // false: another thread is sending, and will see what is queued now or wake the pump
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
   void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed

@@ -1,5 +1,4 @@
-// Counts how many calls went to the worker and how many of them waited for an answer. g_calls and g_waits are kept by the
-// session.
+// Counts how many calls went to the worker, how many of them waited for an answer and how many bytes of module images were sent.
 #include "teleport/statistics.h"
 
 #include <fcntl.h>
@@ -13,7 +12,7 @@
 
 namespace teleport {
 
-extern std::atomic<uint64_t> g_calls, g_waits;  // session.cpp
+extern std::atomic<uint64_t> g_calls, g_waits, g_image_bytes;  // session.cpp
 
 static pid_t g_started_in;  // a forked child inherits the hook but has made no calls
 
@@ -25,7 +24,8 @@ static void write_statistics() {
     base::log(base::Level::warn, "TF_STATISTICS: cannot write %s", path);
     return;
   }
-  dprintf(fd, "calls=%llu waits=%llu\n", (unsigned long long)g_calls.load(), (unsigned long long)g_waits.load());
+  dprintf(fd, "calls=%llu waits=%llu image_bytes=%llu\n", (unsigned long long)g_calls.load(), (unsigned long long)g_waits.load(),
+          (unsigned long long)g_image_bytes.load());
   close(fd);
 }
 

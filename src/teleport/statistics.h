@@ -1,4 +1,4 @@
-// TF_STATISTICS=FILE: at process exit one line "calls=N waits=N" is appended to FILE.
+// TF_STATISTICS=FILE: at process exit one line "calls=N waits=N image_bytes=N" is appended to FILE.
 #pragma once
 
 namespace teleport {

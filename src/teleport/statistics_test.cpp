@@ -11,7 +11,7 @@
 #include <string>
 
 namespace teleport {
-std::atomic<uint64_t> g_calls{0}, g_waits{0};
+std::atomic<uint64_t> g_calls{0}, g_waits{0}, g_image_bytes{0};
 }
 
 namespace {
@@ -39,8 +39,9 @@ TEST(Statistics, OneLineAtExit) {
               teleport::start_statistics();
               teleport::g_calls = 12;
               teleport::g_waits = 3;
+              teleport::g_image_bytes = 70000;
             }),
-            "calls=12 waits=3\n");
+            "calls=12 waits=3 image_bytes=70000\n");
 }
 
 TEST(Statistics, ForkedChildSaysNothing) {
@@ -51,7 +52,7 @@ TEST(Statistics, ForkedChildSaysNothing) {
               if (child == 0) exit(0);
               waitpid(child, nullptr, 0);
             }),
-            "calls=5 waits=0\n");
+            "calls=5 waits=0 image_bytes=0\n");
 }
 
 TEST(Statistics, NothingWithoutTheVariable) {

@@ -2,6 +2,7 @@
 // start, sent in one reply.
 #include "wire/opcodes.h"
 #include "worker/handlers.h"
+#include "worker/image_store.h"
 #include "worker/memory.h"
 
 namespace worker::serve {
@@ -74,6 +75,21 @@ class Answers {
     w.put(uint32_t(0));
     if (key_.size()) memcpy(w.raw(key_.size()), key_.data(), key_.size());
     if (body_.size()) memcpy(w.raw(body_.size()), body_.data(), body_.size());
+  }
+  // The session's key for module images and the names of those that are here.
+  void add_images(const ImageStore& images) {
+    const base::Digest key = images.key();
+    const std::vector<base::Digest> names = images.names();
+    wire::Writer w(all_);
+    w.put(wire::op::tfPrefetch);
+    w.put(uint16_t(0));
+    w.put(uint32_t(0));
+    w.put(uint32_t(0));
+    w.put(int32_t(0));
+    w.put(uint32_t(sizeof key + names.size() * sizeof key));
+    w.put(uint32_t(0));
+    w.put(key);
+    if (!names.empty()) memcpy(w.raw(names.size() * sizeof key), names.data(), names.size() * sizeof key);
   }
   const wire::Buffer& all() const { return all_; }
 
@@ -162,6 +178,7 @@ int tfPrefetch(Session& s, Request& q, wire::tfPrefetch::Args&, wire::tfPrefetch
     answers.add(wire::op::cuDeviceGet, a, got, o);
     if (!got) add_device(s, answers, device);
   }
+  answers.add_images(s.images());
   s.reply(q, 0, answers.all());
   return 0;
 }

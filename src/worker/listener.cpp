@@ -166,7 +166,7 @@ void Listener::start_spares() {
 }
 
 void Listener::start_one() {
-  SpareOptions spare{options_.executable, options_.cuda, options_.nvml, options_.quota->fd(), options_.quota->take_slot(), next_id_};
+  SpareOptions spare{options_.executable, options_.cuda, options_.nvml, options_.quota->fd(), options_.quota->take_slot(), next_id_, options_.image_folder};
   Process process{{}, next_id_, spare.quota_slot, State::starting, now_ns(), {}, {}};
   if (spare.quota_slot < 0) return start_failed("no free line in the memory quota");
   if (!start_spare(spare, &process.spare)) {

@@ -24,6 +24,7 @@ struct ListenerOptions {
   base::Fd socket;                          // from listen_on
   std::string executable, cuda, nvml;       // for the spares
   limiter::MemoryQuota* quota = nullptr;    // the caller's
+  std::string image_folder;                 // ImageFolder::path()
   int max_sessions = 256;                   // clients at once
 };
 

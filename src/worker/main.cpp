@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "limiter/memory_quota.h"
 #include "worker/driver_library.h"
+#include "worker/image_store.h"
 #include "worker/listener.h"
 #include "worker/options.h"
 #include "worker/spare.h"
@@ -69,6 +70,8 @@ int listen_and_serve(const worker::Options& options) {
   listener.cuda = choice.cuda;
   listener.nvml = choice.nvml;
   listener.quota = &quota;
+  const worker::ImageFolder images;
+  listener.image_folder = images.path();
   return worker::Listener(std::move(listener)).run();
 }
 

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "wire/image_key.h"
 #include "worker/handlers.h"
+#include "worker/image_store.h"
 #include "worker/jit_options.h"
 
 namespace worker {
@@ -56,14 +58,24 @@ class Images {
     if (q.bulk_left > kMost) return false;
     for (size_t i = 0; i < n; i++) {
       if (sizes[i] > q.bulk_left) return false;
-      const size_t room = (sizes[i] + 127) / 64 * 64, padding = n > 1 ? (8 - sizes[i] % 8) % 8 : 0;
-      void* p = nullptr;
-      if (posix_memalign(&p, 64, room)) return false;
-      data_.push_back(p);
-      if (!s.read_bulk(q, p, sizes[i] + padding)) return false;
-      memset(static_cast<uint8_t*>(p) + sizes[i], 0, room - sizes[i]);
+      const size_t padding = n > 1 ? (8 - sizes[i] % 8) % 8 : 0;
+      void* p = add(sizes[i]);
+      if (!p || !s.read_bulk(q, p, sizes[i] + padding)) return false;
+      memset(static_cast<uint8_t*>(p) + sizes[i], 0, padding);
     }
     return q.bulk_left == 0;
+  }
+  // From what was kept. keys: two words of name, two of tag for each. False: one of them is not there.
+  bool find(const ImageStore& store, const unsigned long long* sizes, const unsigned long long* keys, size_t n) {
+    for (size_t i = 0; i < n; i++, keys += 4) {
+      if (sizes[i] > kMost) return false;
+      void* p = add(sizes[i]);
+      if (!p || !store.find({keys[0], keys[1]}, {keys[2], keys[3]}, p, sizes[i])) return false;
+    }
+    return true;
+  }
+  void keep(const ImageStore& store) const {
+    for (size_t i = 0; i < data_.size(); i++) store.keep(data_[i], sizes_[i]);
   }
   bool several() const { return data_.size() > 1; }
   const void* to_load() {
@@ -76,7 +88,17 @@ class Images {
   }
 
  private:
+  void* add(uint64_t bytes) {
+    const size_t room = (bytes + 127) / 64 * 64;
+    void* p = nullptr;
+    if (posix_memalign(&p, 64, room)) return nullptr;
+    memset(static_cast<uint8_t*>(p) + bytes, 0, room - bytes);
+    data_.push_back(p);
+    sizes_.push_back(bytes);
+    return p;
+  }
   std::vector<void*> data_, prelinked_;
+  std::vector<uint64_t> sizes_;
   FatbinWrapper wrapper_;
 };
 
@@ -158,12 +180,16 @@ namespace serve {
 int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   Images images;
   JitOptions jit(a.options, a.values, a.options && a.values ? a.numOptions : 0);
-  if (!a.images || !a.sizes || !images.read(s, q, a.sizes, a.images)) {
+  if (!a.images || !a.sizes || !a.keys || (a.attached && !images.read(s, q, a.sizes, a.images))) {
     s.malformed(q);
     return 0;
   }
+  if (!a.attached && !images.find(s.images(), a.sizes, a.keys, a.images)) {
+    s.fail(q, wire::kImagesWanted);
+    return 0;
+  }
   const uint64_t handle = a.handle;
-  const bool library = a.library;
+  const bool library = a.library, attached = a.attached;
   s.let_others_lead(q);   // loading takes milliseconds
   const auto n = unsigned(jit.options.size());
   Listing list;
@@ -191,6 +217,7 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   list.w.align();
   s.modules().loaded(handle, std::move(list.handles));
   s.reply(q, rc, list.body);
+  if (attached && !rc) images.keep(s.images());
   return rc;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 #include <stdint.h>
 
+#include <string>
+
 namespace limiter { class MemoryQuota; }
 
 namespace worker {
@@ -12,6 +14,7 @@ struct ServeOptions {
   const Driver* driver = nullptr;            // the libcuda and libnvidia-ml of this host, loaded and initialised
   limiter::MemoryQuota* quota = nullptr;     // shared by all sessions of this worker; never null
   int quota_slot = 0;                        // this session's line in it
+  std::string image_folder;                  // of ImageStore; empty: module images are not kept
   uint64_t session_id = 0;
   int control = -1;                          // the socket to the listener (spare.h), -1: none
   unsigned cores = 0;                        // of this machine; 0: ask. Few cores: nobody spins, and launches are issued by one thread

@@ -15,6 +15,7 @@
 #include "limiter/memory_quota.h"
 #include "wire/opcodes.h"
 #include "worker/callback.h"
+#include "worker/image_store.h"
 #include "worker/memory.h"
 #include "worker/link.h"
 #include "worker/module.h"
@@ -49,7 +50,8 @@ static bool needs_context(uint16_t op) {
 Session::Session(int socket, const ServeOptions& options)
     : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
       spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
-      staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()), links_(std::make_unique<Links>()),
+      staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()),
+      images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
       callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)) {
   table_.insert(0, Entry{});       // so that readers never meet the table's own first allocation
   layouts.insert(0, nullptr);

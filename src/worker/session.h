@@ -35,6 +35,7 @@ class Modules;
 class Links;
 class Callbacks;
 class HandleExchange;
+class ImageStore;
 
 // One call as it came. Valid on the thread that runs its handler.
 class Request {
@@ -146,6 +147,7 @@ class Session {
   Memory& memory() { return *memory_; }
   Modules& modules() { return *modules_; }
   Links& links() { return *links_; }
+  ImageStore& images() { return *images_; }
   Callbacks& callbacks() { return *callbacks_; }
   HandleExchange& handle_exchange() { return *handle_exchange_; }
   uint32_t client_host() const { return client_host_; }   // Hello::host
@@ -202,6 +204,7 @@ class Session {
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Memory> memory_;
   std::unique_ptr<Modules> modules_;
+  std::unique_ptr<ImageStore> images_;
   std::unique_ptr<Links> links_;
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<HandleExchange> handle_exchange_;

@@ -23,8 +23,8 @@ namespace worker {
 namespace {
 
 using base::Level;
-constexpr char kSession[] = "--session";   // CONTROL_FD QUOTA_FD QUOTA_SLOT SESSION_ID LIBCUDA LIBNVML
-constexpr int kSessionArguments = 8;
+constexpr char kSession[] = "--session";   // CONTROL_FD QUOTA_FD QUOTA_SLOT SESSION_ID LIBCUDA LIBNVML IMAGE_FOLDER
+constexpr int kSessionArguments = 9;
 
 // Device addresses are the same numbers in the client. The driver takes them from this process's free address space; the legacy layout
 // hands that out upwards from a third of it (0x2aaa…), far below where a client's own mappings are (0x7f…, downwards). For the exec to come.
@@ -77,7 +77,7 @@ bool start_spare(const SpareOptions& options, Spare* spare) {
   base::Fd mine(ends[0]), its(ends[1]);
   std::string words[kSessionArguments] = {options.executable, kSession, std::to_string(its.get()), std::to_string(options.quota_fd),
                                           std::to_string(options.quota_slot), std::to_string(options.session_id), options.cuda,
-                                          options.nvml};
+                                          options.nvml, options.image_folder};
   char* argv[kSessionArguments + 1] = {};
   for (int i = 0; i < kSessionArguments; i++) argv[i] = words[i].data();
   const pid_t listener = getpid(), pid = fork();
@@ -119,6 +119,7 @@ int run_spare(int, char** argv) {
   options.quota_slot = quota.slot();
   options.session_id = id;
   options.control = control.get();
+  options.image_folder = argv[8];
   // No destructors: other threads may be inside the driver, waiting for a kernel that never ends.
   _exit(serve_connection(client.get(), options));
 }

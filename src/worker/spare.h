@@ -30,6 +30,7 @@ struct SpareOptions {
   int quota_fd = -1;        // MemoryQuota::fd()
   int quota_slot = 0;
   uint64_t session_id = 0;
+  std::string image_folder; // ImageFolder::path()
 };
 struct Spare {
   pid_t pid = -1;

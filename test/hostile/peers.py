@@ -59,9 +59,9 @@ def environment(connection=None, **more):
     if connection is not None: kept[CONNECTION] = connection
     return kept | {"LD_LIBRARY_PATH": str(DIST / "client")} | more
 
-def client(program, connection=None, timeout=60, **more):
+def client(program, connection=None, timeout=60, arguments=(), **more):
     """Runs a test program to its end; .seconds says how long it took. TimeoutExpired means that it hung."""
     begin = time.monotonic()
-    done = subprocess.run([CALLS / program], env=environment(connection, **more), capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run([CALLS / program, *arguments], env=environment(connection, **more), capture_output=True, text=True, timeout=timeout)
     done.seconds = time.monotonic() - begin
     return done

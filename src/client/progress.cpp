@@ -1,0 +1,169 @@
+// The tables behind client/progress.h, and the calls that fill and ask them.
+#include "client/progress.h"
+
+#include "client/stream.h"
+#include "wire/cuda_context.h"
+#include "wire/cuda_event.h"
+#include "wire/cuda_stream.h"
+
+namespace client {
+
+namespace {
+// Direct-mapped: one that falls on another's place takes it.
+struct StreamPlace { uint64_t stream = 0, done = 0; uint32_t context = 0; };
+struct EventPlace { uint64_t event = 0, stream = 0, recorded = 0; uint32_t context = 0; bool done = false; };
+constexpr unsigned kStreams = 512, kEvents = 4096, kContexts = 64;
+StreamPlace g_streams[kStreams];
+EventPlace g_events[kEvents];
+struct { uint32_t context; uint64_t done; } g_contexts[kContexts];
+teleport::Lock g_lock;             // all of the above, for nanoseconds
+std::atomic<bool> g_follow_events{true};
+
+StreamPlace& place_of(uint32_t context, uint64_t stream) { return g_streams[(wire::handle_index(stream) + stream + context * 7) % kStreams]; }
+EventPlace& place_of(uint64_t event) { return g_events[wire::handle_index(event) % kEvents]; }
+auto& context_place(uint32_t context) { return g_contexts[context % kContexts]; }
+
+uint64_t stream_done(uint32_t context, uint64_t stream) {   // g_lock held
+  const StreamPlace& p = place_of(context, stream);
+  uint64_t done = p.stream == stream && p.context == context ? p.done : 0;
+  const auto& c = context_place(context);
+  return c.context == context && c.done > done ? c.done : done;
+}
+void raise_stream(uint32_t context, uint64_t stream, uint64_t call) {   // g_lock held
+  StreamPlace& p = place_of(context, stream);
+  if (p.stream != stream || p.context != context) p = {stream, 0, context};
+  if (call > p.done) p.done = call;
+}
+}  // namespace
+
+void note_stream_done(uint32_t context, uint64_t stream, uint64_t call) {
+  g_lock.lock();
+  raise_stream(context, stream, call);
+  g_lock.unlock();
+}
+
+void note_context_done(uint32_t context, uint64_t call) {
+  g_lock.lock();
+  auto& c = context_place(context);
+  if (c.context != context) c = {context, 0};
+  if (call > c.done) c.done = call;
+  g_lock.unlock();
+}
+
+bool nothing_since_wait(const Caller& at, uint64_t stream) {
+  if (capturing()) return false;
+  const uint64_t last = at.session->last_call();
+  g_lock.lock();
+  bool nothing = last && stream_done(at.context, stream) >= last;
+  g_lock.unlock();
+  return nothing;
+}
+
+void note_recorded(uint64_t event, const Caller& at, uint64_t stream, uint64_t call) {
+  if (capturing()) return forget_record(event);
+  g_lock.lock();
+  place_of(event) = {event, stream, call, at.context, false};
+  g_lock.unlock();
+}
+
+void forget_record(uint64_t event) {
+  g_lock.lock();
+  if (place_of(event).event == event) place_of(event) = {};
+  g_lock.unlock();
+}
+
+void stop_following_events() { g_follow_events.store(false, std::memory_order_relaxed); }
+
+bool known_done(uint64_t event) {
+  if (!g_follow_events.load(std::memory_order_relaxed)) return false;
+  g_lock.lock();
+  EventPlace& p = place_of(event);
+  if (p.event == event && !p.done) p.done = stream_done(p.context, p.stream) > p.recorded;
+  bool done = p.event == event && p.done;
+  g_lock.unlock();
+  return done;
+}
+
+void note_event_done(uint64_t event, uint64_t asked) {
+  g_lock.lock();
+  EventPlace& p = place_of(event);
+  if (p.event == event && p.recorded < asked) {   // else it was recorded anew meanwhile
+    p.done = true;
+    raise_stream(p.context, p.stream, p.recorded);
+  }
+  g_lock.unlock();
+}
+
+// What any call answers that need not be sent: an error that came meanwhile.
+static CUresult without_asking(const Caller& at) {
+  int late = at.session->take_async_error();
+  return CUresult(late ? late : at.session->sticky_error());
+}
+
+// Sends a question; *number is its call number.
+template <class Args>
+static CUresult ask(const Caller& at, uint16_t op, const Args& a, uint64_t* number) {
+  teleport::Reply reply;
+  teleport::Call call(*at.session, op, at.context, at.flags);
+  a.put(call.in());
+  *number = call.number();
+  return CUresult(call.wait(&reply));
+}
+
+CUresult wait_for_stream(const Caller& at, uint64_t stream) {
+  if (at.context && nothing_since_wait(at, stream)) return without_asking(at);
+  wire::cuStreamSynchronize::Args a;
+  a.hStream = stream;
+  uint64_t number;
+  CUresult rc = ask(at, wire::op::cuStreamSynchronize, a, &number);
+  if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
+  return rc;
+}
+
+static CUresult ask_event(uint16_t op, CUevent event) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  const uint64_t e = number_of(event);
+  if (!known(e, wire::kCUevent)) return CUDA_ERROR_INVALID_HANDLE;
+  if (known_done(e)) return without_asking(at);
+  wire::cuEventQuery::Args a;   // of cuEventSynchronize too
+  a.hEvent = e;
+  uint64_t number;
+  CUresult rc = ask(at, op, a, &number);
+  if (rc == CUDA_SUCCESS) note_event_done(e, number);
+  return rc;
+}
+
+static CUresult ask_stream(CUstream stream, CUresult (*answer)(const Caller&, uint64_t)) {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  const uint64_t s = at.stream(stream);
+  return known(s, wire::kCUstream) ? answer(at, s) : CUDA_ERROR_INVALID_HANDLE;
+}
+
+static CUresult query_stream(const Caller& at, uint64_t stream) {
+  if (at.context && nothing_since_wait(at, stream)) return without_asking(at);
+  wire::cuStreamQuery::Args a;
+  a.hStream = stream;
+  uint64_t number;
+  CUresult rc = ask(at, wire::op::cuStreamQuery, a, &number);
+  if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
+  return rc;
+}
+
+}  // namespace client
+
+using namespace client;
+
+EXPORT CUresult cuStreamSynchronize(CUstream hStream) { return ask_stream(hStream, wait_for_stream); }
+EXPORT CUresult cuStreamQuery(CUstream hStream) { return ask_stream(hStream, query_stream); }
+EXPORT CUresult cuEventQuery(CUevent hEvent) { return ask_event(wire::op::cuEventQuery, hEvent); }
+EXPORT CUresult cuEventSynchronize(CUevent hEvent) { return ask_event(wire::op::cuEventSynchronize, hEvent); }
+EXPORT CUresult cuCtxSynchronize() {
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  uint64_t number;
+  CUresult rc = ask(at, wire::op::cuCtxSynchronize, wire::cuCtxSynchronize::Args{}, &number);
+  if (rc == CUDA_SUCCESS && at.context) note_context_done(at.context, number);
+  return rc;
+}

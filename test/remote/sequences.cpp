@@ -1,0 +1,133 @@
+// Typical sequences of calls for test_waits.py, which runs each with few and with many rounds and looks at how many calls waited for the worker:
+// sequences NAME ROUNDS. Results are checked as well.
+#include <functional>
+#include <map>
+#include <string>
+
+#include "../calls/check.h"
+
+static CUstream g_stream;
+static CUfunction g_step, g_spin;
+static CUdeviceptr g_value;
+
+static void forward(CUstream stream) { CU(launch(g_step, 1, 1, stream, g_value, 1u)); }
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  Gpu gpu;
+  const int rounds = atoi(argv[2]);
+  g_step = gpu.kernel("step");
+  g_value = allocate(1 << 20);
+  CUdeviceptr second = allocate(1 << 20);
+  CU(cuStreamCreate(&g_stream, CU_STREAM_NON_BLOCKING));
+  CUstream other;
+  CU(cuStreamCreate(&other, CU_STREAM_NON_BLOCKING));
+  CUevent event, timing;
+  CU(cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
+  CU(cuEventCreate(&timing, 0));
+  unsigned* pinned;
+  CU(cuMemHostAlloc((void**)&pinned, 1 << 20, 0));
+  std::vector<unsigned> pageable(1 << 16);
+  CUgraph graph;
+  CUgraphExec executable;
+  CU(cuStreamBeginCapture_v2(g_stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  forward(g_stream);
+  CU(cuStreamEndCapture(g_stream, &graph));
+  CU(cuGraphInstantiateWithFlags(&executable, graph, 0));
+  CUlibrary library;
+  CU(cuLibraryLoadData(&library, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));
+  CUkernel kernel;
+  CU(cuLibraryGetKernel(&kernel, library, "step"));
+  forward(g_stream);
+  CU(cuStreamSynchronize(g_stream));
+
+  const std::map<std::string, std::function<void()>> sequences{
+      {"nothing", [] {}},
+      {"launch", [&] { forward(g_stream); }},
+      {"launch_kernel_of_library", [&] { CU(launch((CUfunction)kernel, 1, 1, g_stream, g_value, 1u)); }},
+      {"launch_sync", [&] { forward(g_stream); CU(cuStreamSynchronize(g_stream)); }},
+      {"sync_idle", [&] { CU(cuStreamSynchronize(g_stream)); CU(cuStreamQuery(g_stream)); }},
+      {"read_pinned", [&] { CU(cuMemcpyDtoHAsync_v2(pinned, g_value, 4, g_stream)); CU(cuStreamSynchronize(g_stream)); }},
+      {"read_pageable", [&] { CU(cuMemcpyDtoHAsync_v2(pageable.data(), g_value, 4, g_stream)); CU(cuStreamSynchronize(g_stream)); }},
+      {"read", [&] { CU(cuMemcpyDtoH_v2(pageable.data(), g_value, 4)); }},
+      {"write", [&] { CU(cuMemcpyHtoD_v2(second, pageable.data(), 4)); }},
+      {"write_pageable_sync", [&] { CU(cuMemcpyHtoDAsync_v2(second, pageable.data(), 1 << 18, g_stream)); CU(cuStreamSynchronize(g_stream)); }},
+      {"memset_copy", [&] {
+         CU(cuMemsetD32Async(second, 1, 16, g_stream));
+         CU(cuMemsetD8_v2(second, 1, 16));
+         CU(cuMemcpyDtoDAsync_v2(second, g_value, 64, g_stream));
+       }},
+      {"objects", [&] {
+         CUstream s;
+         CUevent e;
+         CU(cuStreamCreateWithPriority(&s, CU_STREAM_NON_BLOCKING, 0));
+         CU(cuEventCreate(&e, 0));
+         CU(cuEventRecord(e, s));
+         CU(cuStreamWaitEvent(g_stream, e, 0));
+         CU(cuEventDestroy_v2(e));
+         CU(cuStreamDestroy_v2(s));
+       }},
+      {"streams_meet", [&] {
+         CU(cuEventRecord(event, g_stream));
+         CU(cuStreamWaitEvent(other, event, 0));
+         forward(other);
+       }},
+      {"events_done", [&] {   // as a caching allocator polls
+         CU(cuEventRecord(event, g_stream));
+         forward(g_stream);
+         CU(cuStreamSynchronize(g_stream));
+         for (int i = 0; i < 10; i++) CU(cuEventQuery(event));
+         CU(cuEventSynchronize(event));
+       }},
+      {"event_sync_then_queries", [&] {
+         CU(cuEventRecord(event, g_stream));
+         CU(cuEventSynchronize(event));
+         for (int i = 0; i < 10; i++) CU(cuEventQuery(event));
+       }},
+      {"graph", [&] { CU(cuGraphLaunch(executable, g_stream)); }},
+      {"questions", [&] {
+         CUstreamCaptureStatus status;
+         cuuint64_t id;
+         int value, priority;
+         size_t limit, bytes;
+         CUdeviceptr base;
+         unsigned kind;
+         CUdevice device;
+         CUfunction function;
+         CUpointer_attribute which[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE};
+         void* to[] = {&kind};
+         CU(cuStreamIsCapturing(g_stream, &status));
+         CU(cuStreamGetCaptureInfo(g_stream, &status, &id));
+         CU(cuStreamGetPriority(g_stream, &priority));
+         CU(cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_NUM_REGS, g_step));
+         CU(cuKernelGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, kernel, gpu.device));
+         CU(cuOccupancyMaxActiveBlocksPerMultiprocessor(&value, g_step, 128, 0));
+         CU(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(&value, g_step, 128, 0, 0));
+         CU(cuOccupancyAvailableDynamicSMemPerBlock(&bytes, g_step, 1, 128));
+         CU(cuCtxGetLimit(&limit, CU_LIMIT_STACK_SIZE));
+         CU(cuCtxGetDevice(&device));
+         CU(cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_WARP_SIZE, device));
+         CU(cuPointerGetAttribute(&kind, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, g_value));
+         CU(cuPointerGetAttributes(1, which, to, g_value));
+         CU(cuMemGetAddressRange_v2(&base, &bytes, g_value));
+         CU(cuModuleGetFunction(&function, gpu.module, "step"));
+         CU(cuKernelGetFunction(&function, kernel));
+         CU(cuCtxGetStreamPriorityRange(&priority, &value));
+       }},
+      {"set_attribute", [&] { CU(cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 50, kernel, gpu.device)); }},
+      {"host_function", [&] { CU(cuLaunchHostFunc(g_stream, [](void*) {}, nullptr)); }},
+      {"pool", [&] {
+         CUdeviceptr p;
+         CU(cuMemAllocAsync(&p, 1 << 16, g_stream));
+         CU(cuMemFreeAsync(p, g_stream));
+       }},
+  };
+  auto it = sequences.find(argv[1]);
+  if (it == sequences.end()) {
+    for (auto& s : sequences) printf("%s\n", s.first.c_str());
+    return 0;
+  }
+  for (int i = 0; i < rounds; i++) it->second();
+  CU(cuCtxSynchronize());
+  return 0;
+}
