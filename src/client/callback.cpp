@@ -39,8 +39,9 @@ static CUresult enqueue(CUstream stream, Pending p) {
   g_lock.unlock();
   teleport::Session* s = teleport::Session::current();
   s->start_callbacks(run);
+  if (!p.repeats) s->callback_sent();
   CUresult rc = remote::tfCallback(number, stream);
-  if (rc == CUDA_SUCCESS && !p.repeats) s->callback_sent();
+  if (rc != CUDA_SUCCESS && !p.repeats) s->callback_ran();
   return rc;
 }
 

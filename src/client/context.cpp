@@ -61,6 +61,7 @@ int learn_devices() {
         {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X, &d.max_block[0]}, {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y, &d.max_block[1]}, {CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z, &d.max_block[2]},
         {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X, &d.max_grid[0]}, {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y, &d.max_grid[1]}, {CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z, &d.max_grid[2]},
         {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, &d.max_shared_per_block}, {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &d.max_shared_optin},
+        {CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH, &d.clusters},
         {CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID, &d.pci[0]}, {CU_DEVICE_ATTRIBUTE_PCI_BUS_ID, &d.pci[1]}, {CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID, &d.pci[2]}};
     for (auto& w : wanted)
       if (int rc = remote::cuDeviceGetAttribute(w.to, w.attribute, i)) return rc;

@@ -24,7 +24,7 @@ static Bounds check(const DeviceBox& b) {
   if (b.array || !find_range(b.device, &r)) return Bounds::unknown;
   if (is_host(r.place)) return Bounds::unknown;
   uint64_t bytes = b.width + (b.rows - 1) * b.pitch + (b.depth - 1) * b.slice;
-  return b.device - r.base + bytes <= r.bytes ? Bounds::good : Bounds::bad;
+  return bytes <= known_bytes(b.device) ? Bounds::good : r.place == Place::mapped ? Bounds::unknown : Bounds::bad;
 }
 
 template <class Args>
@@ -55,6 +55,7 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   // A read into this memory that is still on its way must land first: in stream order it is older.
   if (at.session->host_write_pending(from.p, (to.depth - 1) * from.slice + (to.rows - 1) * from.pitch + to.width))
     if (CUresult rc = cuCtxSynchronize()) return rc;
+  if (pinned(from.p)) at.session->wait_callbacks();   // natively the copy reads the memory after the host functions before it
   wire::tfWrite::Args a;
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);

@@ -9,6 +9,7 @@ inline constexpr int kMaxDevices = 64;
 struct Device {
   int max_threads_per_block, max_block[3], max_grid[3];
   int max_shared_per_block, max_shared_optin;      // bytes
+  int clusters;                                    // it can launch them
   unsigned char uuid[16];
   int pci[3];                                      // domain, bus, device
 };

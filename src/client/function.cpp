@@ -1,6 +1,7 @@
 // Kernels and functions: names, parameter layouts, attributes. A CUkernel belongs to a library, a CUfunction to a module or to a kernel in a
 // context; both have a client::Kernel behind them.
 #include "client/context.h"
+#include "client/devices.h"
 #include "client/module.h"
 #include "client/remote.h"
 #include "wire/cuda_function.h"
@@ -79,7 +80,7 @@ EXPORT CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
 // Sets an attribute of a kernel or function: queued while the device is sure to take the value, else with the driver's answer at the call.
 // What was cached of the attributes is no longer so, and the launches that are known to be good are not.
 template <class Args>
-static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int attribute, int value) {
+static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int attribute, int value, int device) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
@@ -88,6 +89,9 @@ static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int a
   bool in_table = attribute >= 0 && attribute < Kernel::kAttributes;
   bool same = in_table && k->set_to[attribute].load(std::memory_order_relaxed) == int64_t(value) + 1;
   bool sure = same || (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100);
+  int fixed = 0;
+  if (attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES && k->fact(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, device, &fixed))
+    sure = sure || (value >= 0 && value <= device_info(device).max_shared_optin - fixed);
   teleport::Reply reply;
   CUresult rc;
   {
@@ -97,6 +101,7 @@ static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int a
   }
   if (same) return rc;
   if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(int64_t(value) + 1, std::memory_order_relaxed);
+  if (int before; rc == CUDA_SUCCESS && k->fact(attribute, device, &before)) k->facts[attribute].store(value, std::memory_order_relaxed);
   k->good_shared = 0;
   at.session->drop_cached(wire::op::cuKernelGetAttribute);
   at.session->drop_cached(wire::op::cuFuncGetAttribute);
@@ -108,12 +113,25 @@ EXPORT CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUker
   a.val = val;
   a.kernel = number_of(kernel);
   a.dev = dev;
-  return set_attribute(wire::op::cuKernelSetAttribute, a, a.kernel, attrib, val);
+  return set_attribute(wire::op::cuKernelSetAttribute, a, a.kernel, attrib, val, dev);
 }
 EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
   wire::cuFuncSetAttribute::Args a;
   a.hfunc = number_of(hfunc);
   a.attrib = attrib;
   a.value = value;
-  return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value);
+  return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value, current() ? current()->device : -1);
+}
+// What the program cannot set; the rest depends on whether a kernel or its function was set last, which the driver knows.
+static bool fixed_fact(uint64_t handle, int attribute, int device, int* value) {
+  Kernel* k = find_kernel(handle);
+  return value && k && attribute < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES && k->fact(attribute, device, value);
+}
+EXPORT CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {
+  if (int error = caller().error) return CUresult(error);
+  return fixed_fact(number_of(kernel), attrib, dev, pi) ? CUDA_SUCCESS : remote::cuKernelGetAttribute(pi, attrib, kernel, dev);
+}
+EXPORT CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfunc) {
+  if (int error = caller().error) return CUresult(error);
+  return current() && fixed_fact(number_of(hfunc), attrib, current()->device, pi) ? CUDA_SUCCESS : remote::cuFuncGetAttribute(pi, attrib, hfunc);
 }

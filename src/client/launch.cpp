@@ -37,6 +37,14 @@ CUresult PackedParams::pack(Kernel* k, void** kernelParams, void** extra) {
   return CUDA_SUCCESS;
 }
 
+// Clusters of up to eight blocks run wherever there are clusters, unless the kernel says what it wants.
+static bool portable_cluster(const Kernel* k, int device, uint32_t cluster) {
+  int wanted = 0;
+  for (auto a : {CU_FUNC_ATTRIBUTE_CLUSTER_SIZE_MUST_BE_SET, CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH, CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT, CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH})
+    if (!k->fact(a, device, &wanted) || wanted) return false;
+  return cluster <= 8 && device_info(device).clusters;
+}
+
 static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
@@ -81,10 +89,21 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
     divides = cluster && c.gridDimX % d.x == 0 && c.gridDimY % d.y == 0 && c.gridDimZ % d.z == 0;
   }
   auto within = [](std::atomic<uint32_t>& good, uint32_t v) { return v <= good.load(std::memory_order_relaxed); };
-  if (within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes) && within(k->good_cooperative, blocks) && divides && within(k->good_cluster, cluster)) return CUresult(call.send());
+  const int device = current()->device;
+  int max_threads = 0, max_shared = 0;
+  bool sure = k->fact(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, device, &max_threads) && k->fact(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, device, &max_shared)
+                  ? threads <= unsigned(max_threads) && c.sharedMemBytes <= unsigned(max_shared)
+                  : within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes);
+  sure = sure && within(k->good_cooperative, blocks) && (within(k->good_cluster, cluster) || portable_cluster(k, device, cluster));
+  if (sure && divides) return CUresult(call.send());
   teleport::Reply reply;
   CUresult rc = CUresult(call.wait(&reply));
   if (rc == CUDA_SUCCESS) {
+    if (wire::KernelFacts told; reply.body.size()) {
+      wire::Reader r = reply.reader();
+      told.get(r);
+      k->learn(told, device);
+    }
     auto raise = [](std::atomic<uint32_t>& good, uint32_t v) { if (v > good.load(std::memory_order_relaxed)) good.store(v, std::memory_order_relaxed); };
     raise(k->good_threads, threads);
     raise(k->good_shared, c.sharedMemBytes);

@@ -71,7 +71,7 @@ EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
 
 EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
   Range r;
-  if (!find_range(dptr, &r)) return remote::cuMemGetAddressRange_v2(pbase, psize, dptr);   // a module's global, a mapping of VMM memory
+  if (!find_range(dptr, &r) || r.place == Place::mapped) return remote::cuMemGetAddressRange_v2(pbase, psize, dptr);   // a module's global, a mapping of VMM memory
   if (int error = caller().error) return CUresult(error);
   if (pbase) *pbase = r.base;
   if (psize) *psize = r.bytes;

@@ -50,6 +50,28 @@ bool remove_range(uint64_t base, Range* range) {
   return found;
 }
 
+void remove_mapped(uint64_t base, uint64_t bytes) {
+  g_lock.lock();
+  auto& m = ranges();
+  for (auto it = m.lower_bound(base); it != m.end() && it->first - base < bytes;)
+    if (it->second.place == Place::mapped) it = m.erase(it);
+    else ++it;
+  g_lock.unlock();
+}
+
+uint64_t known_bytes(uint64_t address) {
+  g_lock.lock();
+  auto& m = ranges();
+  auto it = m.upper_bound(address);
+  uint64_t end = address;
+  if (it != m.begin() && address - (--it)->first < it->second.bytes) {
+    end = it->first + it->second.bytes;
+    for (bool mapped = it->second.place == Place::mapped; mapped && ++it != m.end() && it->first == end && it->second.place == Place::mapped;) end += it->second.bytes;
+  }
+  g_lock.unlock();
+  return end - address;
+}
+
 void remove_ranges_of(uint64_t context) {
   g_lock.lock();
   auto& m = ranges();

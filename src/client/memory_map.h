@@ -6,7 +6,7 @@
 
 namespace client {
 
-enum class Place : uint8_t { device, pinned, registered, managed };
+enum class Place : uint8_t { device, pinned, registered, managed, mapped };   // mapped: device memory of cuMemMap, perhaps in several pieces
 
 struct Range {
   uint64_t base = 0, bytes = 0;
@@ -20,6 +20,8 @@ struct Range {
 void add_range(uint64_t base, uint64_t bytes, Place place, unsigned flags = 0);   // in the current context
 bool find_range(uint64_t address, Range* range);       // the range that holds address
 bool remove_range(uint64_t base, Range* range);        // false: nothing begins there
+void remove_mapped(uint64_t base, uint64_t bytes);     // the mapped ones within
+uint64_t known_bytes(uint64_t address);                // from there to the end of its range, or of mapped ones side by side; 0: in none
 void remove_ranges_of(uint64_t context);               // device memory that went with its context
 
 inline bool is_host(Place p) { return p == Place::pinned || p == Place::registered; }

@@ -20,6 +20,7 @@
 namespace client {
 
 teleport::Lock g_modules_lock;
+static teleport::Lock g_facts_lock;
 
 Kernel* find_kernel(uint64_t handle) {
   if (!wire::is_handle(handle, wire::kCUkernel) && !wire::is_handle(handle, wire::kCUfunction)) return nullptr;
@@ -44,6 +45,8 @@ static void read_listing(wire::Reader& r, Module* m, bool keep) {
     size_t n, same;
     const uint32_t* offsets = r.get_array<uint32_t>(&n);
     const uint32_t* sizes = r.get_array<uint32_t>(&same);
+    wire::KernelFacts told;
+    told.get(r);
     if (!r.ok() || n != same || (n != params && params != ~0u)) return;
     if (!keep) continue;
     Kernel* k = find_kernel(handle);
@@ -55,6 +58,7 @@ static void read_listing(wire::Reader& r, Module* m, bool keep) {
       teleport::adopt_handle(handle, k);
       m->kernels.push_back(k);
     }
+    if (Context* c = current(); c && told.known) k->learn(told, c->device);
     if (params == ~0u || k->layout_known.load(std::memory_order_relaxed)) continue;
     k->offsets.assign(offsets, offsets + n);
     k->sizes.assign(sizes, sizes + n);
@@ -62,6 +66,23 @@ static void read_listing(wire::Reader& r, Module* m, bool keep) {
       if (offsets[j] + sizes[j] > k->param_bytes) k->param_bytes = offsets[j] + sizes[j];
     k->layout_known.store(true, std::memory_order_release);
   }
+}
+
+bool Kernel::fact(int attribute, int device, int* value) const {
+  if (attribute < 0 || attribute >= int(wire::KernelFacts::kAttributes) || !(facts_known.load(std::memory_order_acquire) >> attribute & 1) || device != facts_device.load(std::memory_order_relaxed))
+    return false;
+  *value = facts[attribute].load(std::memory_order_relaxed);
+  return true;
+}
+
+void Kernel::learn(const wire::KernelFacts& told, int device) {
+  g_facts_lock.lock();
+  if (facts_known.load(std::memory_order_relaxed) == 0) {   // one device's are kept
+    for (unsigned i = 0; i < wire::KernelFacts::kAttributes; i++) facts[i].store(told.values[i], std::memory_order_relaxed);
+    facts_device.store(device, std::memory_order_relaxed);
+    facts_known.store(told.known, std::memory_order_release);
+  }
+  g_facts_lock.unlock();
 }
 
 bool know_layout(Kernel* k) {

@@ -9,6 +9,7 @@
 
 #include "abi/cuda_abi.h"
 #include "teleport/session.h"
+#include "wire/kernel_facts.h"
 
 namespace client {
 
@@ -20,7 +21,13 @@ struct Kernel {
   std::atomic<bool> layout_known{false};     // read with acquire before the next three
   std::vector<uint32_t> offsets, sizes;      // of the parameters, bytes
   uint32_t param_bytes = 0;
-  // The largest launch that the driver has accepted; one that asks for more waits for the driver's answer, so that a refusal comes with the call.
+  // What is known of its attributes on facts_device; the rest is asked for. Kept up to date with what the program sets.
+  std::atomic<uint32_t> facts_known{0};      // a bit for each CUfunction_attribute; set with release
+  std::atomic<int> facts_device{-1}, facts[wire::KernelFacts::kAttributes] = {};
+  bool fact(int attribute, int device, int* value) const;
+  void learn(const wire::KernelFacts& told, int device);
+  // The largest launches that the driver has accepted, where the facts do not tell. One that asks for more waits for the driver's answer, so that
+  // a refusal comes with the call.
   std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0}, good_cluster{1};
   static constexpr int kAttributes = 32;
   std::atomic<int64_t> set_to[kAttributes] = {};   // by CUfunction_attribute: 1 + the value that the driver has taken, 0: none yet

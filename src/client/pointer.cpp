@@ -17,7 +17,7 @@ static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return put(r.id);
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(0u);   // booleans are ints here: cudart reads four bytes
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return put(r.device);
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(unsigned(!host));
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(unsigned(r.place == Place::device));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return put(r.base);
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return put(size_t(r.bytes));
     case CU_POINTER_ATTRIBUTE_MAPPED: return put(1u);
@@ -32,9 +32,14 @@ static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr
   }
 }
 
-// VMM mappings and module globals are not in the map: the worker knows whether the address is the device's.
-static bool find(CUdeviceptr ptr, Range* r) {
-  if (find_range(ptr, r)) return true;
+static bool asks_extent(CUpointer_attribute which) {
+  return which == CU_POINTER_ATTRIBUTE_RANGE_START_ADDR || which == CU_POINTER_ATTRIBUTE_RANGE_SIZE || which == CU_POINTER_ATTRIBUTE_MAPPING_SIZE ||
+         which == CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR;
+}
+
+// What is not in the map (module globals that nobody asked for), and how far a mapping of VMM memory reaches, the worker knows.
+static bool find(CUdeviceptr ptr, Range* r, CUpointer_attribute which) {
+  if (find_range(ptr, r) && (r->place != Place::mapped || !asks_extent(which))) return true;
   CUdeviceptr base = 0;
   size_t bytes = 0;
   if (ptr == 0 || remote::cuMemGetAddressRange_v2(&base, &bytes, ptr) != CUDA_SUCCESS) return false;
@@ -50,7 +55,7 @@ using namespace client;
 EXPORT CUresult cuPointerGetAttribute(void* data, CUpointer_attribute which, CUdeviceptr ptr) {
   if (int error = caller().error) return CUresult(error);
   Range r;
-  if (!data || !find(ptr, &r)) return CUDA_ERROR_INVALID_VALUE;
+  if (!data || !find(ptr, &r, which)) return CUDA_ERROR_INVALID_VALUE;
   return attribute(r, which, ptr, data);
 }
 
@@ -59,7 +64,10 @@ EXPORT CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_att
   if (int error = caller().error) return CUresult(error);
   if (!numAttributes || !attributes || !data) return CUDA_ERROR_INVALID_VALUE;
   Range r;
-  bool found = find(ptr, &r);
+  CUpointer_attribute widest = attributes[0];
+  for (unsigned i = 0; i < numAttributes; i++)
+    if (asks_extent(attributes[i])) widest = attributes[i];
+  bool found = find(ptr, &r, widest);
   for (unsigned i = 0; i < numAttributes; i++) {
     if (found && attribute(r, attributes[i], ptr, data[i]) == CUDA_SUCCESS) continue;
     switch (attributes[i]) {

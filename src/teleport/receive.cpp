@@ -1,5 +1,6 @@
 // The incoming half of a session: replies go to the threads that wait for them, copied data to its place, callbacks to their thread.
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,7 +11,7 @@
 namespace teleport {
 
 // Waiter::state
-enum : uint32_t { kWaiting = 0, kDone = 1, kBecomeReader = 2, kDead = 3 };
+enum : uint32_t { kWaiting = 0, kDone = 1, kBecomeReader = 2, kDead = 3, kAsleep = 4 };   // kAsleep: waiting, and a wake-up is needed
 static constexpr uint64_t kListenFrom = 256 << 10;   // with more unasked bytes than this on their way, the listener reads them as they come
 
 bool Session::enlist(Waiter* own) {
@@ -24,14 +25,22 @@ bool Session::enlist(Waiter* own) {
   return alive;
 }
 
+// The waiter's memory may be gone as soon as the state is set.
+void Session::tell(Waiter* w, uint32_t state) {
+  if (w->state.exchange(state, std::memory_order_acq_rel) == kAsleep) base::futex_wake(w->state);
+}
+
 int Session::await(Waiter* own) {
   receive_lock_.lock();
-  bool read = !reading_ && own->state.load(std::memory_order_relaxed) == kWaiting;
+  uint32_t state = own->state.load(std::memory_order_relaxed);
+  bool read = !reading_ && state == kWaiting;
   if (read) reading_ = true;
   receive_lock_.unlock();
   if (!read) {
-    uint32_t state;
-    while ((state = own->state.load(std::memory_order_acquire)) == kWaiting) base::futex_wait(own->state, kWaiting);
+    for (uint64_t until = base::now_ns() + spin_ns_; (state = own->state.load(std::memory_order_acquire)) == kWaiting && base::now_ns() < until;) base::pause();
+    uint32_t expected = kWaiting;
+    if (state == kWaiting) own->state.compare_exchange_strong(expected, kAsleep, std::memory_order_acq_rel);
+    while ((state = own->state.load(std::memory_order_acquire)) == kAsleep) base::futex_wait(own->state, kAsleep);
     read = state == kBecomeReader;
   }
   if (read) read_until(own);
@@ -39,18 +48,8 @@ int Session::await(Waiter* own) {
 }
 
 void Session::read_until(Waiter* own) {
-  auto finished = [&] {
-    if (own) {
-      uint32_t state = own->state.load(std::memory_order_acquire);
-      return state == kDone || state == kDead;
-    }
-    receive_lock_.lock();
-    bool idle = waiters_ != nullptr || (unasked_bytes_ == 0 && !callbacks_started_);   // a waiting thread reads for itself
-    receive_lock_.unlock();
-    return idle;
-  };
-  while (!finished())
-    if (!read_message(own ? spin_ns_ : 0)) {
+  for (uint32_t state; (state = own->state.load(std::memory_order_acquire)) != kDone && state != kDead;)
+    if (!read_message(spin_ns_)) {
       die("the connection was closed");
       break;
     }
@@ -60,15 +59,15 @@ void Session::read_until(Waiter* own) {
 }
 
 void Session::pass_on_reading() {
-  for (Waiter* w = waiters_; w; w = w->next) {
-    uint32_t expected = kWaiting;
-    if (w->state.compare_exchange_strong(expected, kBecomeReader, std::memory_order_acq_rel)) {
-      base::futex_wake(w->state);
+  for (Waiter* w = waiters_; w; w = w->next)
+    if (uint32_t state = w->state.load(std::memory_order_relaxed); state == kWaiting || state == kAsleep) {   // only the reader, which this is, changes it otherwise
+      tell(w, kBecomeReader);
       return;   // reading_ stays true: it is the reader now
     }
-  }
   reading_ = false;
-  if ((unasked_bytes_ || callbacks_started_) && !dead()) listener_signal_.signal_all();
+  if ((!unasked_bytes_ && !callbacks_started_) || dead()) return;
+  listener_signal_.signal_all();
+  if (receiver_.buffered(1) && listener_event_ >= 0) eventfd_write(listener_event_, 1);
 }
 
 bool Session::read_message(uint64_t spin_ns) {
@@ -112,8 +111,7 @@ bool Session::read_message(uint64_t spin_ns) {
   uint64_t fits = m.bulk_bytes < w->reply->bulk_bytes ? m.bulk_bytes : w->reply->bulk_bytes;
   uint64_t padded = (m.bulk_bytes + 7) & ~7ull;
   bool good = (!fits || receiver_.read(w->reply->bulk, fits)) && receiver_.skip(padded - fits);
-  w->state.exchange(good ? kDone : kDead, std::memory_order_acq_rel);
-  base::futex_wake(w->state);
+  tell(w, good ? kDone : kDead);
   return good;
 }
 
@@ -189,6 +187,7 @@ bool Session::take_text(const wire::MessageHeader& m) {
 }
 
 void Session::wake_listener() {
+  if (listener_event_ < 0) listener_event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (!listener_started_) listener_started_ = start_thread(listener_main, this);
   listener_signal_.signal_all();
 }
@@ -198,11 +197,28 @@ void* Session::listener_main(void* self) {
   while (!s.dead()) {
     uint32_t seen = s.listener_signal_.count();
     s.receive_lock_.lock();
-    bool read = !s.reading_ && (s.unasked_bytes_ || s.callbacks_started_);
+    bool wanted = s.unasked_bytes_ || s.callbacks_started_, read = wanted && !s.reading_;
     if (read) s.reading_ = true;
     s.receive_lock_.unlock();
-    if (read) s.read_until(nullptr);
-    else s.listener_signal_.wait(seen);
+    if (!read) {
+      s.listener_signal_.wait(seen);
+      continue;
+    }
+    eventfd_t told;
+    eventfd_read(s.listener_event_, &told);
+    bool alive = true, any = false, waiters = false;
+    while (alive && !waiters && (s.receiver_.buffered(sizeof(wire::MessageHeader)) || s.connection_.readable(0))) {
+      any = true;
+      alive = s.read_message(0);
+      s.receive_lock_.lock();
+      waiters = s.waiters_ != nullptr;   // they read for themselves
+      s.receive_lock_.unlock();
+    }
+    if (!alive) s.die("the connection was closed");
+    s.receive_lock_.lock();
+    s.pass_on_reading();
+    s.receive_lock_.unlock();
+    if (alive && !any) s.connection_.readable(-1, s.listener_event_);
   }
   return nullptr;
 }
@@ -217,7 +233,11 @@ void Session::start_callbacks(CallbackRunner run) {
   receive_lock_.unlock();
 }
 
+static thread_local bool t_in_callback = false;
+bool Session::in_callback() { return t_in_callback; }
+
 void* Session::callback_main(void* self) {
+  t_in_callback = true;
   auto& s = *static_cast<Session*>(self);
   while (!s.dead()) {
     uint32_t seen = s.callback_signal_.count();
@@ -225,6 +245,7 @@ void* Session::callback_main(void* self) {
     bool any = !s.callbacks_.empty();
     uint64_t number = any ? s.callbacks_.front() : 0;
     if (any) s.callbacks_.erase(s.callbacks_.begin());
+    bool more = !s.callbacks_.empty();
     s.receive_lock_.unlock();
     if (!any) {
       s.callback_signal_.wait(seen);
@@ -234,7 +255,7 @@ void* Session::callback_main(void* self) {
     Call call(s, wire::op::tfCallbackDone, 0);
     call.in().put(number);
     call.send();
-    s.push();
+    if (!more) s.push();
   }
   return nullptr;
 }

@@ -58,7 +58,6 @@ void Call::finish(bool wants_reply) {
 }
 
 int Call::send() {
-  bool held = s_.callbacks_out_.load(std::memory_order_relaxed) && header()->op != wire::op::tfCallbackDone;
   finish(false);
   bool many = s_.queued_calls_ >= s_.max_queued_, full = s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
   s_.queue_lock_.unlock();
@@ -66,7 +65,6 @@ int Call::send() {
   g_calls.fetch_add(1, std::memory_order_relaxed);
   if (full) s_.push();
   else if ((!many || !s_.try_push()) && s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
-  if (held) s_.hold_back();
   return s_.dead() ? kWorkerLost : s_.sticky_error();
 }
 
@@ -78,17 +76,14 @@ void Session::note_error(int result) {
   }
 }
 
-static constexpr uint32_t kCallsBehindCallback = 400;   // the driver's launch queue holds about 1000
-
-void Session::hold_back() {
-  if (calls_behind_.fetch_add(1, std::memory_order_relaxed) < kCallsBehindCallback) return;
+void Session::wait_callbacks() {
+  if (callbacks_out_.load(std::memory_order_acquire) == 0 || in_callback()) return;
   push();
   while (!dead()) {
     uint32_t seen = callback_ran_signal_.count();
     if (callbacks_out_.load(std::memory_order_acquire) == 0) break;
     callback_ran_signal_.wait(seen, 1000);
   }
-  calls_behind_.store(0, std::memory_order_relaxed);
 }
 
 void Session::callback_ran() {
@@ -97,7 +92,12 @@ void Session::callback_ran() {
 }
 
 int Call::wait(Reply* reply, bool cuda) {
+  if (Session::in_callback()) {   // what it waits for may wait for the host function that makes it
+    abandon();
+    return kNotPermitted;
+  }
   Session::Waiter own{number_, reply, {0}, nullptr};
+  const uint16_t op = header()->op;
   reply->call = number_;
   bool alive = s_.enlist(&own);
   finish(true);
@@ -106,6 +106,7 @@ int Call::wait(Reply* reply, bool cuda) {
   if (!alive) return kWorkerLost;
   g_calls.fetch_add(1, std::memory_order_relaxed);
   g_waits.fetch_add(1, std::memory_order_relaxed);
+  base::log(base::Level::trace, "%s waits", wire::op_name(op));
   s_.push();
   if (int rc = s_.await(&own)) return rc;
   if (!cuda) return reply->result;

@@ -123,9 +123,9 @@ void Session::die(const char* why) {
   base::complain("lost the worker at %s port %u (%s); CUDA calls fail from now on. Start the program again once the worker is back.", endpoint_.host,
                  endpoint_.port, why);
   receive_lock_.lock();
-  for (Waiter* w = waiters_; w; w = w->next) {
-    w->state.store(3, std::memory_order_release);
-    base::futex_wake(w->state);
+  for (Waiter *w = waiters_, *next; w; w = next) {
+    next = w->next;
+    tell(w, 3);
   }
   waiters_ = nullptr;
   receive_lock_.unlock();

@@ -3,7 +3,8 @@
 //
 // Order: calls leave in the order in which Call objects were begun, over all threads; that order is the program's order.
 // Who sends: a caller that waits, a caller that finds TF_MAX_CACHE_REQUEST_COUNT calls queued, else the pump thread.
-// Who receives: one of the threads that wait for a reply; if none waits but data may come unasked (host_writes, callbacks), the listener thread.
+// Who receives: one of the threads that wait for a reply; if none waits but data may come unasked (host_writes, callbacks), the listener thread,
+// which sleeps until something is there to be read, so that it is in no waiting thread's way.
 #pragma once
 #include <stdint.h>
 
@@ -21,7 +22,7 @@
 namespace teleport {
 
 // CUresult values that this layer gives by itself.
-inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46;   // 46: CUDA_ERROR_DEVICE_UNAVAILABLE
+inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46, kNotPermitted = 800;   // 46: CUDA_ERROR_DEVICE_UNAVAILABLE
 
 extern TF_API std::atomic<uint64_t> g_calls, g_waits, g_image_bytes;   // calls sent to the worker; those that waited; bytes of module images (TF_STATISTICS)
 
@@ -92,10 +93,11 @@ class TF_API Session {
   // run(user) is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent.
   using CallbackRunner = void (*)(uint64_t number);
   void start_callbacks(CallbackRunner run);
-  // A callback is on its way to the worker (once for each) / has run. While one is out, only so many calls may queue behind it: the driver's own
-  // queue would fill up on the worker, with the word that the callback is done stuck behind it.
-  void callback_sent() { calls_behind_.store(0, std::memory_order_relaxed); callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
+  // A callback is on its way to the worker (once for each, before it is sent) / has run, or never will.
+  void callback_sent() { callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
   void callback_ran();
+  static bool in_callback();                              // the calling thread runs one: calls that wait are refused there
+  void wait_callbacks();                                  // until all that are out have run: they may write what the next call reads
 
   // Answers of `cached` calls. The key is the op, the context and the encoded arguments.
   bool find_cached(uint16_t op, uint32_t context, const wire::Buffer& key, Reply* reply);
@@ -108,6 +110,7 @@ class TF_API Session {
   friend class Call;
   struct Segment { const void* p; size_t n; wire::Buffer owned; };
   struct Waiter { uint64_t call; Reply* reply; std::atomic<uint32_t> state; Waiter* next; };
+  static void tell(Waiter* w, uint32_t state);
   struct PendingHostWrite { uint64_t call; HostDestination to; uint64_t left; };
   struct CacheEntry;
 
@@ -116,14 +119,13 @@ class TF_API Session {
   void send_queue();                                      // send_lock_ held
   bool enlist(Waiter* own);                               // before the call is sent: its reply may come at once
   int await(Waiter* own);
-  void read_until(Waiter* own);                           // the reader's loop; own null: the listener's
+  void read_until(Waiter* own);                           // the reader's loop
   bool read_message(uint64_t spin_ns);
   bool take_host_write(const wire::MessageHeader& m);
   bool take_text(const wire::MessageHeader& m);
   void pass_on_reading();                                 // receive_lock_ held
   void wake_listener();
   void die(const char* why);
-  void hold_back();
   static void* pump_main(void* self);
   static void* listener_main(void* self);
   static void* callback_main(void* self);
@@ -162,15 +164,14 @@ class TF_API Session {
   Lock receive_lock_;
   bool reading_ = false;                                  // some thread is the reader
   Waiter* waiters_ = nullptr;
-  Waiter* reader_waiter_ = nullptr;
   std::vector<PendingHostWrite> host_writes_;
   uint64_t unasked_bytes_ = 0;                            // of host_writes_ still to come
   bool listener_started_ = false, callbacks_started_ = false;
+  int listener_event_ = -1;                               // wakes the listener for what a reader has left in receiver_
   std::vector<uint64_t> callbacks_;
   CallbackRunner callback_runner_ = nullptr;
   base::Signal listener_signal_, callback_signal_, callback_ran_signal_;
   std::atomic<int> callbacks_out_{0};
-  std::atomic<uint32_t> calls_behind_{0};
 
   Lock cache_lock_;
   std::vector<CacheEntry*> cache_;

@@ -17,6 +17,8 @@ class Connection {
   bool send(iovec* parts, int count);
   // Up to n bytes, at least one. Spins for spin_ns before it sleeps. 0: closed or dead; -1: nothing within timeout_ms (negative: no limit).
   long receive(void* to, size_t n, uint64_t spin_ns = 0, int timeout_ms = -1);
+  // Something to be received (or the end) is there, within timeout_ms (negative: no limit). Beside a receive under way, too.
+  bool readable(int timeout_ms, int other_fd = -1);   // or other_fd is readable
   // From any thread: sends and receives under way and to come fail.
   void shut_down();
   int fd() const { return fd_; }

@@ -58,6 +58,11 @@ long Connection::receive(void* to, size_t n, uint64_t spin_ns, int timeout_ms) {
   }
 }
 
+bool Connection::readable(int timeout_ms, int other_fd) {
+  pollfd p[] = {{fd_, POLLIN, 0}, {other_fd, POLLIN, 0}};
+  return poll(p, 2, timeout_ms) > 0;
+}
+
 // Both ends have the same address: the peer is on this host.
 static bool is_local(int fd) {
   sockaddr_storage here{}, there{};

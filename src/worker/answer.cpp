@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "wire/opcodes.h"
+#include "worker/callback.h"
 #include "worker/session.h"
 #include "worker/staging.h"
 #include "worker/stdout_capture.h"
@@ -48,6 +49,10 @@ thread_local Outbox t_out;
 void Session::reply(Request& q, int rc, const wire::Buffer& body) {
   if (q.answered) return;
   q.answered = true;
+  if (q.waited && callbacks_->oldest_running() < q.call) {
+    let_others_lead(q);   // the word that it has run comes as a call
+    callbacks_->settle(q.call);
+  }
   if (q.waited) send_text();
   wire::MessageHeader m{uint32_t(body.size()), wire::Kind::reply, q.header.op, rc, 0, q.call, 0, 0};
   iovec parts[] = {{&m, sizeof m}, {const_cast<uint8_t*>(body.data()), body.size()}};

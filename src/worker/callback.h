@@ -1,12 +1,19 @@
-// Host functions of the program in the order of a stream: the stream waits in a function of ours until the program's has run in the client.
-// The driver's thread runs ours and may not call the driver, so a thread of this object sends what the program's function may look at.
+// Host functions of the program in the order of a stream. The driver's thread comes to a function of ours, which may not call the driver, so a
+// thread of this object sends what the program's function may look at and then the word to run it.
+//
+// The stream does not wait for the client: that would cost the GPU a round trip for each. What the program could notice waits instead: data of
+// reads that it called for later than the function, and answers that say that something has finished (settle), until the client has run it.
+// A host function may not wait for GPU work, so this cannot go in circles. One that is part of a graph does hold its stream up: it runs again at
+// each launch, whose place among the calls it does not know.
 #pragma once
 #include <stdint.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -20,26 +27,34 @@ class Callbacks {
  public:
   explicit Callbacks(Session& session) : session_(session) {}
   ~Callbacks();
-  int queue(uint64_t number, CUstream stream, CUcontext context);   // leader
+  int queue(uint64_t number, uint64_t call, CUstream stream, CUcontext context);   // leader
   void done(uint64_t number);                                       // any thread
+  // The oldest call whose function the client was told to run, or will be, and has not run; ~0: none. Later reads must not be sent yet.
+  uint64_t oldest_running() const { return oldest_.load(std::memory_order_acquire); }
+  void settle(uint64_t call);                                       // until it is younger than that call; not on the leader
   void end();                                                       // nobody waits any more
 
  private:
   struct Callback {
     Callbacks* owner;
-    uint64_t number;
+    uint64_t number, call;
     CUcontext context;
     bool repeats;          // part of a graph: runs at each launch of it
+    bool announced = false;   // and does not repeat: the client may say that it has run
     uint32_t finished = 0; // runs in the client that nobody waited for yet
   };
   static void host_function(void* callback);
   void run(Callback& callback);
   void announce();
+  Callback* next_to_announce(std::unique_lock<std::mutex>& lock);
+  void note_oldest();
   Session& session_;
   std::mutex lock_;        // all below
   std::condition_variable wake_;
   std::unordered_map<uint64_t, std::unique_ptr<Callback>> callbacks_;
   std::deque<Callback*> to_announce_;
+  std::set<uint64_t> running_;              // their calls: reached by the GPU, not done by the client. Not those that repeat
+  std::atomic<uint64_t> oldest_{~0ull};
   bool over_ = false;
   int inside_ = 0;         // host functions that have not returned
   std::thread announcer_;

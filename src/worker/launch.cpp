@@ -1,6 +1,7 @@
 // Kernel launches (tfLaunch). This path is walked a thousand times for every token that a
 // language model makes: nothing here allocates or locks.
 #include "worker/handlers.h"
+#include "worker/module.h"
 
 namespace worker::serve {
 
@@ -41,7 +42,7 @@ static CUlaunchConfig config_of(const Args& a, CUstream stream, Attributes& attr
   return c;
 }
 
-int tfLaunch(Session& s, Request&, wire::tfLaunch::Args& a, wire::tfLaunch::Outs&) {
+static int launch(Session& s, wire::tfLaunch::Args& a) {
   CUfunction f;
   CUstream stream;
   if (!s.real(a.function, wire::kCUfunction, &f) || !f || !s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
@@ -80,6 +81,19 @@ int tfLaunch(Session& s, Request&, wire::tfLaunch::Args& a, wire::tfLaunch::Outs
   }
   const CUlaunchConfig config = config_of(a, stream, attributes);
   return call(s.driver.cuLaunchKernelEx, &config, f, kernel_params, extra);
+}
+
+// One that waits is the first of its kernel, mostly: the client learns what it may ask for without waiting.
+int tfLaunch(Session& s, Request& q, wire::tfLaunch::Args& a, wire::tfLaunch::Outs&) {
+  int rc = launch(s, a);
+  if (rc || !(q.header.flags & wire::kWantsReply)) return rc;
+  void* kernel = nullptr;
+  wire::Buffer body;
+  wire::Writer w(body);
+  if (s.real(a.function, wire::kCUfunction, &kernel)) kernel_facts(s, wire::handle_kind(a.function), kernel).put(w);
+  w.align();
+  s.reply(q, 0, body);
+  return 0;
 }
 
 }  // namespace worker::serve

@@ -1,6 +1,8 @@
 // Loading, what the reply lists, launching with what was listed; answers sent ahead.
 #include <algorithm>
 
+#include "wire/image_key.h"
+#include "wire/kernel_facts.h"
 #include "worker/session_fake.h"
 
 namespace worker {
@@ -51,8 +53,11 @@ class Launch : public SessionTest {
     wire::tfLoad::Args a;
     a.handle = library;
     a.library = 1;
+    a.attached = 1;
     a.images = 1;
     a.sizes = &size;
+    const unsigned long long keys[4] = {};
+    a.keys = keys;
     a.numOptions = 4;
     a.options = options;
     a.values = values;
@@ -69,6 +74,8 @@ class Launch : public SessionTest {
     EXPECT_EQ(8u, offsets[1]);
     const uint32_t* sizes = r.get_array<uint32_t>(&n);
     EXPECT_EQ(4u, sizes[0]);
+    wire::KernelFacts facts;
+    facts.get(r);
     size_t logs[2];
     r.get_array<char>(&logs[0]);
     r.get_array<char>(&logs[1]);
@@ -87,6 +94,22 @@ class Launch : public SessionTest {
   }
   const uint64_t library = fake_handle(wire::kCUlibrary, 70);
 };
+
+// A client may leave the images out; without them it is asked for them, and the session goes on.
+TEST_F(Launch, ImagesThatAreNotKeptAreAskedFor) {
+  unsigned long long size = 100;
+  const unsigned long long keys[4] = {1, 2, 3, 4};
+  wire::tfLoad::Args a;
+  a.handle = library;
+  a.library = 1;
+  a.images = 1;
+  a.sizes = &size;
+  a.keys = keys;
+  EXPECT_EQ(wire::kImagesWanted, client->wait(wire::op::tfLoad, a).header.result);
+  size = 1ull << 60;
+  EXPECT_EQ(wire::kImagesWanted, client->wait(wire::op::tfLoad, a).header.result) << "no memory is taken for what is not there";
+  load();
+}
 
 TEST_F(Launch, ParametersArriveWhereTheKernelWantsThem) {
   uint64_t kernel = load();

@@ -7,6 +7,7 @@
 #include "worker/handlers.h"
 #include "worker/image_store.h"
 #include "worker/jit_options.h"
+#include "worker/memory.h"
 
 namespace worker {
 
@@ -37,6 +38,19 @@ void Modules::unloaded(Session& s, uint64_t handle) {
     dead_.push_back(*layout);
     s.layouts.erase(wire::handle_index(k));
   }
+}
+
+wire::KernelFacts kernel_facts(Session& s, unsigned kind, void* kernel) {
+  wire::KernelFacts facts;
+  const CUdevice device = current_device(s);
+  if (device < 0) return facts;
+  for (unsigned i = 0; i < wire::KernelFacts::kAttributes; i++) {
+    const auto attribute = CUfunction_attribute(i);
+    int rc = kind == wire::kCUkernel ? call(s.driver.cuKernelGetAttribute, &facts.values[i], attribute, static_cast<CUkernel>(kernel), device)
+                                     : call(s.driver.cuFuncGetAttribute, &facts.values[i], attribute, static_cast<CUfunction>(kernel));
+    if (rc == 0) facts.known |= 1u << i;
+  }
+  return facts;
 }
 
 namespace {
@@ -118,9 +132,12 @@ KernelLayout* learn_layout(Info info) {
   return layout.release();
 }
 
-// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not known now), offsets, sizes (arrays of u32); then the
-// information log and the error log (arrays of char).
+// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not known now), offsets, sizes (arrays of u32), facts; then
+// the information log and the error log (arrays of char).
 struct Listing {
+  // Facts are told where about all kernels will be used: a library of PyTorch has thousands, and to be asked makes the driver read a kernel in.
+  static constexpr unsigned kFactsOfModule = 32, kFactsOfLibrary = 2;
+  bool with_facts = false;
   wire::Buffer body;
   wire::Writer w{body};
   std::vector<uint64_t> handles;
@@ -136,6 +153,7 @@ struct Listing {
     w.put(layout ? uint32_t(l.offsets.size()) : ~0u);
     w.put_array(l.offsets.data(), l.offsets.size());
     w.put_array(l.sizes.data(), l.sizes.size());
+    (with_facts ? kernel_facts(s, kind, kernel) : wire::KernelFacts{}).put(w);
     handles.push_back(handle);
     if (!layout) return;
     auto table = s.lock_table();
@@ -150,6 +168,7 @@ void list_library(Session& s, CUlibrary library, Listing& list) {
   unsigned n = 0;
   if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo) return;
   if (call(d.cuLibraryGetKernelCount, &n, library)) return;
+  list.with_facts = n <= Listing::kFactsOfLibrary;
   std::vector<CUkernel> kernels(n);
   if (n && d.cuLibraryEnumerateKernels(kernels.data(), n, library)) return;
   for (CUkernel k : kernels) {
@@ -164,6 +183,7 @@ void list_module(Session& s, CUmodule module, Listing& list) {
   unsigned n = 0;
   if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo) return;
   if (call(d.cuModuleGetFunctionCount, &n, module)) return;
+  list.with_facts = n <= Listing::kFactsOfModule;
   std::vector<CUfunction> functions(n);
   if (n && d.cuModuleEnumerateFunctions(functions.data(), n, module)) return;
   for (CUfunction f : functions) {

@@ -6,10 +6,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "wire/kernel_facts.h"
+
 namespace worker {
 
 class Session;
 struct KernelLayout;
+
+// The attributes of a kernel or function on the current device, those that the driver tells now.
+wire::KernelFacts kernel_facts(Session& s, unsigned kind, void* kernel);
 
 class Modules {
  public:

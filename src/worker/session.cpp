@@ -27,7 +27,7 @@ namespace worker {
 
 using base::Level;
 static constexpr int kHelloSeconds = 5, kLastCallsSeconds = 3, kSpareFollowers = 2;
-static constexpr uint64_t kLeaderSpin = 50'000;   // ns on the socket before it sleeps
+static constexpr uint64_t kLeaderSpin = 50'000, kFollowerSpin = 50'000;   // ns on the socket, or for the lead, before a thread sleeps
 
 constinit thread_local uint32_t Session::t_context_ = 0;
 constinit thread_local uint32_t Session::t_contexts_ = 0;
@@ -177,7 +177,10 @@ void Session::thread_main() {
   call(driver.cuThreadExchangeStreamCaptureMode, &mode);
   followers_++;
   for (;;) {
-    leader_.lock();
+    // To lead at once when a waiting leader lets go, where waking up would cost more than what it was let go for.
+    bool leads = false;
+    for (const uint64_t until = base::now_ns() + spin_ns(kFollowerSpin); !leads && base::now_ns() < until; base::pause()) leads = leader_.try_lock();
+    if (!leads) leader_.lock();
     followers_--;
     if (!over() && !greeted_ && hello()) start_thread();   // written by the first leader, read by leaders
     Next next = Next::lead;

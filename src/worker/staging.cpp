@@ -5,6 +5,7 @@
 
 #include "base/futex.h"
 #include "base/log.h"
+#include "worker/callback.h"
 #include "worker/session.h"
 
 namespace worker {
@@ -149,7 +150,8 @@ void Staging::collect(std::vector<Read>* finished, uint64_t most) {
   for (size_t i = 0; i < reads_.size(); i++) {
     Read& r = reads_[i];
     int rc = 0;
-    if (bytes >= most || !passed(r.block, &rc)) {
+    // In this order: who finds that a read has finished knows of the host functions before it.
+    if (bytes >= most || !passed(r.block, &rc) || r.call > session_.callbacks().oldest_running()) {
       reads_[kept++] = r;
       continue;
     }
@@ -163,6 +165,13 @@ void Staging::collect(std::vector<Read>* finished, uint64_t most) {
     finished->push_back(r);
   }
   reads_.resize(kept);
+}
+
+bool Staging::any_reads_between(uint64_t after, uint64_t before) {
+  std::lock_guard lock(lock_);
+  for (const Read& r : reads_)
+    if (r.call > after && r.call < before) return true;
+  return false;
 }
 
 void Staging::sent(const std::vector<Read>& reads) {
@@ -190,7 +199,10 @@ void Staging::returner() {
     lock.unlock();
     if (context != current && call(session_.driver.cuCtxSetCurrent, context) == 0) current = context;
     if (event) call(session_.driver.cuEventSynchronize, event);
-    session_.send_finished_reads(kReturnAtOnce);
+    if (!session_.send_finished_reads(kReturnAtOnce)) {   // held back by a host function
+      timespec nap{0, 20'000};
+      nanosleep(&nap, nullptr);
+    }
     lock.lock();
     waiting_in_ = nullptr;
     wake_.notify_all();

@@ -52,6 +52,7 @@ class Staging {
   void give_back(Block* block);     // unused
 
   bool any_reads() const { return reads_now_.load(std::memory_order_acquire) != 0; }
+  bool any_reads_between(uint64_t after, uint64_t before);    // of calls with numbers between these
   void collect(std::vector<Read>* finished, uint64_t most);   // up to `most` bytes, but at least one if there is one; needs a current context
   void sent(const std::vector<Read>& reads);
 

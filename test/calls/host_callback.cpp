@@ -1,5 +1,7 @@
 // Host functions run in stream order, between the work before them and the work after them, in this process.
+#include <unistd.h>
 #include <atomic>
+#include <functional>
 #include "check.h"
 
 struct Note {
@@ -17,6 +19,62 @@ static void look(void* data) {
 
 static void stream_callback(CUstream, CUresult status, void* data) {
   if (status == CUDA_SUCCESS) look(data);
+}
+
+static std::atomic<int> g_ran;
+static void slow(void*) {
+  usleep(20'000);
+  g_ran = 1;
+}
+
+// Whatever says that the stream has come past a slow host function says so after it has run.
+static void nothing_overtakes(CUdeviceptr value) {
+  CUstream stream = nullptr;
+  CUevent event = nullptr;
+  unsigned word;
+  CU(cuStreamCreate(&stream, CU_STREAM_DEFAULT));
+  CU(cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
+  const std::function<void()> ways[] = {
+      [&] { CU(cuStreamSynchronize(stream)); },
+      [&] { CU(cuCtxSynchronize()); },
+      [&] { CU(cuEventSynchronize(event)); },
+      [&] { while (cuEventQuery(event) == CUDA_ERROR_NOT_READY) {} },
+      [&] { while (cuStreamQuery(stream) == CUDA_ERROR_NOT_READY) {} },
+      [&] { CU(cuMemcpyDtoH_v2(&word, value, 4)); },
+  };
+  for (auto& way : ways) {
+    g_ran = 0;
+    CU(cuLaunchHostFunc(stream, slow, nullptr));
+    CU(cuEventRecord(event, stream));
+    way();
+    CHECK(g_ran == 1);
+  }
+}
+
+// A host function looks at what a copy before it brought, however soon the copies after it come; and writes what the copy after it takes along.
+struct Cell { unsigned* pinned; unsigned seen, put; };
+static void swap_values(void* data) {
+  Cell* cell = (Cell*)data;
+  usleep(5'000);
+  cell->seen = *cell->pinned;
+  *cell->pinned = cell->put;
+}
+static void copies_keep_their_place(CUdeviceptr value) {
+  Cell cells[3];
+  unsigned* pinned = nullptr;
+  CUstream stream = nullptr;
+  CU(cuMemHostAlloc((void**)&pinned, 64, 0));
+  CU(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  CU(cuMemsetD32Async(value, 100, 1, stream));
+  for (unsigned i = 0; i < 3; i++) {
+    cells[i] = {pinned, 0, 200 + i};
+    CU(cuMemcpyDtoHAsync_v2(pinned, value, 4, stream));
+    CU(cuLaunchHostFunc(stream, swap_values, &cells[i]));
+    CU(cuMemcpyHtoDAsync_v2(value, pinned, 4, stream));
+  }
+  CU(cuStreamSynchronize(stream));
+  CHECK(cells[0].seen == 100 && cells[1].seen == 200 && cells[2].seen == 201);
+  CHECK(read_word(value) == 202);
 }
 
 int main() {
@@ -41,4 +99,6 @@ int main() {
   }
   CU(cuStreamSynchronize(stream));
   for (unsigned i = 0; i < notes.size(); i++) CHECK(notes[i].when == (int)i && notes[i].seen == expected[i]);
+  nothing_overtakes(value);
+  copies_keep_their_place(value);
 }

@@ -6,6 +6,7 @@
 
 #include "../calls/check.h"
 
+static const char one_kernel[] = ".version 7.0\n.target sm_70\n.address_size 64\n.visible .entry nothing() { ret; }\n";
 static CUstream g_stream;
 static CUfunction g_step, g_spin;
 static CUdeviceptr g_value;
@@ -40,6 +41,25 @@ int main(int argc, char** argv) {
   CU(cuLibraryGetKernel(&kernel, library, "step"));
   forward(g_stream);
   CU(cuStreamSynchronize(g_stream));
+
+  CUdeviceptr mapped = 0;
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  properties.location.id = gpu.device;
+  size_t chunk = 0;
+  CU(cuMemGetAllocationGranularity(&chunk, &properties, CU_MEM_ALLOC_GRANULARITY_MINIMUM));
+  CU(cuMemAddressReserve(&mapped, 2 * chunk, 0, 0, 0));
+  for (int i = 0; i < 2; i++) {
+    CUmemGenericAllocationHandle piece;
+    CUmemAccessDesc access{};
+    access.location = properties.location;
+    access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    CU(cuMemCreate(&piece, chunk, &properties, 0));
+    CU(cuMemMap(mapped + i * chunk, chunk, 0, piece, 0));
+    CU(cuMemSetAccess(mapped + i * chunk, chunk, &access, 1));
+    CU(cuMemRelease(piece));
+  }
 
   const std::map<std::string, std::function<void()>> sequences{
       {"nothing", [] {}},
@@ -113,6 +133,30 @@ int main(int argc, char** argv) {
          CU(cuModuleGetFunction(&function, gpu.module, "step"));
          CU(cuKernelGetFunction(&function, kernel));
          CU(cuCtxGetStreamPriorityRange(&priority, &value));
+       }},
+      {"new_module", [&] {   // as a JIT compiler's: one kernel, launched at once in several shapes
+         CUmodule m;
+         CUfunction f;
+         int value;
+         CU(cuModuleLoadData(&m, one_kernel));
+         CU(cuModuleGetFunction(&f, m, "nothing"));
+         CU(cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_NUM_REGS, f));
+         CU(cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, f));
+         CU(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 40 << 10));
+         for (unsigned threads : {32, 128, 1024})
+           for (unsigned shared : {0, 1 << 10, 40 << 10}) CU(cuLaunchKernel(f, 1, 1, 1, threads, 1, 1, shared, g_stream, nullptr, nullptr));
+         CU(cuModuleUnload(m));
+       }},
+      {"mapped_memory", [&] {
+         CU(cuMemsetD32Async(mapped, 1, 1 << 20, g_stream));   // beyond the first chunk
+         CU(cuMemcpyDtoDAsync_v2(mapped + 64, g_value, 64, g_stream));
+         CU(cuMemcpyHtoDAsync_v2(mapped + 64, pageable.data(), 64, g_stream));
+         unsigned kind;
+         CU(cuPointerGetAttribute(&kind, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, mapped));
+         CHECK(kind == CU_MEMORYTYPE_DEVICE);
+         CU(cuMemcpyDtoHAsync_v2(pinned, mapped + chunk - 8, 16, g_stream));   // across two chunks
+         CU(cuStreamSynchronize(g_stream));
+         CHECK(pinned[0] == 1 && pinned[3] == 1);
        }},
       {"set_attribute", [&] { CU(cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 50, kernel, gpu.device)); }},
       {"host_function", [&] { CU(cuLaunchHostFunc(g_stream, [](void*) {}, nullptr)); }},
