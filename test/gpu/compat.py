@@ -70,7 +70,7 @@ def children(codes, seconds=80):
     with ThreadPoolExecutor(8) as pool: return list(pool.map(one, codes))
 
 # Attributes of the device that a remote GPU denies on purpose (kNotRemote in src/worker/device.cpp): RDMA, fabric handles, multicast, dma-buf, memory on NUMA nodes of the GPU's host, handles other than descriptors.
-NOT_REMOTE = {110, 116, 117, 118, 119, 124, 128, 132, 141, 142, 143, 144, 145, 146}
+NOT_REMOTE = {110, 116, 117, 118, 119, 124, 128, 132, 141, 142, 144, 145}
 NOT_REMOTE_NAMES = re.compile(r"(?i)gpu_?direct|handle_?types|fabric|multicast|dma_?buf|host_?numa|host_?memory_?pools|host_?virtual")
 
 def torch_reset():
