@@ -6,6 +6,7 @@
 #include "client/context.h"
 #include "client/memory_map.h"
 #include "client/progress.h"
+#include "client/stream.h"
 #include "wire/session.h"
 
 namespace client {
@@ -55,7 +56,7 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   // A read into this memory that is still on its way must land first: in stream order it is older.
   if (at.session->host_write_pending(from.p, (to.depth - 1) * from.slice + (to.rows - 1) * from.pitch + to.width))
     if (CUresult rc = cuCtxSynchronize()) return rc;
-  if (pinned(from.p)) at.session->wait_callbacks();   // natively the copy reads the memory after the host functions before it
+  if (pinned(from.p)) wait_host_functions(at, hStream);   // natively the copy reads the memory after the host functions before it
   wire::tfWrite::Args a;
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
@@ -103,7 +104,7 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
         at.session->forget_host_write(last);
         return rc;
       }
-    } else if (CUresult rc = CUresult(call.send())) {
+    } else if (CUresult rc = CUresult(wait == Wait::done ? call.send_with_next() : call.send())) {
       return rc;
     }
   }

@@ -22,6 +22,18 @@ static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size)
 
 using namespace client;
 
+// As remote::cuKernelGetFunction, but an error would come late.
+static CUresult get_function(CUfunction* function, CUkernel kernel) {
+  Caller at = caller();
+  wire::cuKernelGetFunction::Args a;
+  a.pFunc = mint(wire::kCUfunction, at);
+  a.kernel = number_of(kernel);
+  teleport::Call call(*at.session, wire::op::cuKernelGetFunction, at.context, at.flags);
+  a.put(call.in());
+  *function = handle_of<CUfunction>(a.pFunc);
+  return CUresult(call.send());
+}
+
 EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
   if (int error = caller().error) return CUresult(error);
   if (!pFunc) return CUDA_ERROR_INVALID_VALUE;
@@ -34,9 +46,14 @@ EXPORT CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
   *pFunc = nullptr;
   for (auto& in : k->functions)
     if (in.context == c->id) *pFunc = handle_of<CUfunction>(in.function);
-  if (!*pFunc && !(rc = remote::cuKernelGetFunction(pFunc, kernel))) {
-    k->functions.push_back({c->id, number_of(*pFunc)});
-    teleport::adopt_handle(number_of(*pFunc), k);
+  if (!*pFunc) {
+    // Once a kernel of the library is there in this context, the others are: then nobody waits.
+    rc = k->module->works_in == c->id ? get_function(pFunc, kernel) : remote::cuKernelGetFunction(pFunc, kernel);
+    if (!rc) {
+      k->module->works_in = c->id;
+      k->functions.push_back({c->id, number_of(*pFunc)});
+      teleport::adopt_handle(number_of(*pFunc), k);
+    }
   }
   g_modules_lock.unlock();
   return rc;
@@ -87,7 +104,9 @@ static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int a
   Kernel* k = find_kernel(handle);
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
   bool in_table = attribute >= 0 && attribute < Kernel::kAttributes;
-  bool same = in_table && k->set_to[attribute].load(std::memory_order_relaxed) == int64_t(value) + 1;
+  const int64_t mark = int64_t(op) << 40 | 1ll << 32 | uint32_t(value), before_it = in_table ? k->set_to[attribute].load(std::memory_order_relaxed) : 0;
+  if (mark == before_it && device_count() == 1 && op == wire::op::cuKernelSetAttribute) return CUresult(at.session->sticky_error());   // cuBLAS does before each launch
+  bool same = before_it && uint32_t(mark) == uint32_t(before_it);
   bool sure = same || (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT && value >= -1 && value <= 100);
   int fixed = 0;
   if (attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES && k->fact(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, device, &fixed))
@@ -99,8 +118,8 @@ static CUresult set_attribute(uint16_t op, const Args& a, uint64_t handle, int a
     a.put(call.in());
     rc = CUresult(sure ? call.send() : call.wait(&reply));
   }
+  if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(mark, std::memory_order_relaxed);
   if (same) return rc;
-  if (rc == CUDA_SUCCESS && in_table) k->set_to[attribute].store(int64_t(value) + 1, std::memory_order_relaxed);
   if (int before; rc == CUDA_SUCCESS && k->fact(attribute, device, &before)) k->facts[attribute].store(value, std::memory_order_relaxed);
   k->good_shared = 0;
   at.session->drop_cached(wire::op::cuKernelGetAttribute);
@@ -122,10 +141,10 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib
   a.value = value;
   return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value, current() ? current()->device : -1);
 }
-// What the program cannot set; the rest depends on whether a kernel or its function was set last, which the driver knows.
+// What the program has not set; else the answer depends on whether a kernel or its function was set last, which the driver knows.
 static bool fixed_fact(uint64_t handle, int attribute, int device, int* value) {
   Kernel* k = find_kernel(handle);
-  return value && k && attribute < CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES && k->fact(attribute, device, value);
+  return value && k && k->fact(attribute, device, value) && k->set_to[attribute].load(std::memory_order_relaxed) == 0;
 }
 EXPORT CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {
   if (int error = caller().error) return CUresult(error);

@@ -30,7 +30,7 @@ struct Kernel {
   // a refusal comes with the call.
   std::atomic<uint32_t> good_threads{0}, good_shared{0}, good_cooperative{0}, good_cluster{1};
   static constexpr int kAttributes = 32;
-  std::atomic<int64_t> set_to[kAttributes] = {};   // by CUfunction_attribute: 1 + the value that the driver has taken, 0: none yet
+  std::atomic<int64_t> set_to[kAttributes] = {};   // by CUfunction_attribute: which call set it last, a bit, the value; 0: none did
   std::atomic<bool> loaded{false};           // a module's function: cuFuncLoad was sent
   struct InContext { uint64_t context, function; };
   std::vector<InContext> functions;          // cuKernelGetFunction: one for each context
@@ -41,6 +41,7 @@ struct Module {
   std::vector<Kernel*> kernels;
   struct InContext { uint64_t context, module; };
   std::vector<InContext> modules;            // cuLibraryGetModule
+  uint64_t works_in = 0;                     // a library: the context in which the driver last gave one of its kernels
 };
 
 bool know_layout(Kernel* kernel);            // asks the worker if need be; false: it cannot tell

@@ -1,8 +1,12 @@
 // What other objects ask of streams.
 #pragma once
+#include <stdint.h>
+
 #include "abi/cuda_abi.h"
 
 namespace client {
 bool capturing();                              // some stream of this process may be capturing
 CUcontext stream_context(CUstream stream);     // that it was made in
+struct Caller;
+void wait_host_functions(const Caller& at, uint64_t stream);   // those of that stream (as it travels) have run: they may write what a copy then reads
 }  // namespace client

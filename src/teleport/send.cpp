@@ -55,6 +55,7 @@ void Call::finish(bool wants_reply) {
     if (size_t pad = (8 - borrowed_bytes_ % 8) % 8) memset(s_.open_.extend(pad), 0, pad);
   }
   s_.queued_calls_++;
+  s_.held_ = false;
 }
 
 int Call::send() {
@@ -64,7 +65,19 @@ int Call::send() {
   open_ = false;
   g_calls.fetch_add(1, std::memory_order_relaxed);
   if (full) s_.push();
-  else if ((!many || !s_.try_push()) && s_.pump_sleeps_.load(std::memory_order_seq_cst)) s_.pump_signal_.signal_one();   // pairs with pump_main: it looks at the queue after the store
+  else if ((!many || !s_.try_push()) && s_.pump_sleeps_.load(std::memory_order_seq_cst)) {   // pairs with pump_main: it looks at the queue after the store
+    s_.pump_signal_.signal_one();
+    if (s_.spin_ns_) s_.try_push();   // the first call after a pause need not wait until the pump is awake
+  }
+  return s_.dead() ? kWorkerLost : s_.sticky_error();
+}
+
+int Call::send_with_next() {
+  finish(false);
+  s_.held_ = true;
+  s_.queue_lock_.unlock();
+  open_ = false;
+  g_calls.fetch_add(1, std::memory_order_relaxed);
   return s_.dead() ? kWorkerLost : s_.sticky_error();
 }
 
@@ -76,12 +89,11 @@ void Session::note_error(int result) {
   }
 }
 
-void Session::wait_callbacks() {
-  if (callbacks_out_.load(std::memory_order_acquire) == 0 || in_callback()) return;
-  push();
-  while (!dead()) {
+void Session::wait_callbacks(bool (*one_of)(uint64_t), uint64_t stream) {
+  while (!dead() && !in_callback()) {
     uint32_t seen = callback_ran_signal_.count();
-    if (callbacks_out_.load(std::memory_order_acquire) == 0) break;
+    if (callbacks_out_.load(std::memory_order_acquire) == 0 || !one_of(stream)) break;
+    push();
     callback_ran_signal_.wait(seen, 1000);
   }
 }
@@ -176,7 +188,7 @@ void* Session::pump_main(void* self) {
   auto& s = *static_cast<Session*>(self);
   auto has_work = [&s] {
     s.queue_lock_.lock();
-    bool any = s.open_.size() || !s.ready_.empty();
+    bool any = !s.held_ && (s.open_.size() || !s.ready_.empty());
     s.queue_lock_.unlock();
     return any;
   };

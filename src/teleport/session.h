@@ -97,7 +97,7 @@ class TF_API Session {
   void callback_sent() { callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
   void callback_ran();
   static bool in_callback();                              // the calling thread runs one: calls that wait are refused there
-  void wait_callbacks();                                  // until all that are out have run: they may write what the next call reads
+  void wait_callbacks(bool (*one_of)(uint64_t stream), uint64_t stream);   // while one_of() says that some of these are out
 
   // Answers of `cached` calls. The key is the op, the context and the encoded arguments.
   bool find_cached(uint16_t op, uint32_t context, const wire::Buffer& key, Reply* reply);
@@ -150,6 +150,7 @@ class TF_API Session {
   std::vector<Segment> ready_;                            // borrowed memory and the segments before it
   uint64_t next_call_ = 1;
   uint32_t queued_calls_ = 0;
+  bool held_ = false;                                     // what is queued last goes with the call that follows
   size_t queued_bytes_ = 0;
 
   Lock send_lock_;                                        // held while sending; taken before queue_lock_
@@ -192,6 +193,7 @@ class TF_API Call {
   // Slices of rows of a pitched source, copied now.
   void bulk_slices(const void* p, uint64_t row_bytes, uint64_t row_pitch, uint64_t rows, uint64_t slice_pitch, uint64_t slices);
   int send();                    // 0 or kWorkerLost
+  int send_with_next();          // as send(), but it need not go out before the call that this thread makes at once
   // The call's result, kWorkerLost, or (unless it is no CUDA call) the error of an async call before it.
   int wait(Reply* reply, bool cuda = true);
 

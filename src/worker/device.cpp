@@ -166,6 +166,15 @@ int tfPrefetch(Session& s, Request& q, wire::tfPrefetch::Args&, wire::tfPrefetch
     o.n_count = 1;
     answers.add(wire::op::cuDeviceGetCount, a, rc, o);
   }
+  {
+    wire::cuModuleGetLoadingMode::Args a;
+    wire::cuModuleGetLoadingMode::Outs o;
+    CUmoduleLoadingMode mode{};
+    a.want_mode = true;
+    o.mode = &mode;
+    o.n_mode = 1;
+    answers.add(wire::op::cuModuleGetLoadingMode, a, call(s.driver.cuModuleGetLoadingMode, &mode), o);
+  }
   for (int i = 0; !rc && i < count; i++) {
     wire::cuDeviceGet::Args a;
     wire::cuDeviceGet::Outs o;

@@ -77,6 +77,26 @@ static void copies_keep_their_place(CUdeviceptr value) {
   CHECK(read_word(value) == 202);
 }
 
+// Copies in another stream do not wait for a host function that runs: it runs until they have been called.
+static void other_streams_go_on(CUdeviceptr value) {
+  CUstream stream = nullptr, other = nullptr;
+  unsigned* pinned = nullptr;
+  CU(cuMemHostAlloc((void**)&pinned, 1 << 20, 0));
+  CU(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  CU(cuStreamCreate(&other, CU_STREAM_NON_BLOCKING));
+  std::atomic<bool> go_on{false};
+  CU(cuLaunchHostFunc(stream, [](void* flag) { while (!*(std::atomic<bool>*)flag) usleep(100); }, &go_on));
+  CU(cuMemsetD32Async(value, 5, 1, stream));
+  *pinned = 300;
+  CU(cuMemcpyHtoDAsync_v2(value + 8, pinned, 4, other));
+  CU(cuMemsetD32Async(value + 4, 7, 1, other));
+  go_on = true;
+  CU(cuStreamSynchronize(stream));
+  CU(cuStreamSynchronize(other));
+  std::vector<unsigned> got = read_words(value, 3);
+  CHECK(got[0] == 5 && got[1] == 7 && got[2] == 300);
+}
+
 int main() {
   Gpu gpu;
   CUfunction step = gpu.kernel("step");
@@ -101,4 +121,5 @@ int main() {
   for (unsigned i = 0; i < notes.size(); i++) CHECK(notes[i].when == (int)i && notes[i].seen == expected[i]);
   nothing_overtakes(value);
   copies_keep_their_place(value);
+  other_streams_go_on(value);
 }
