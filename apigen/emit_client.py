@@ -46,6 +46,8 @@ def remote(api, c):
             strict = "true" if c.words["async"] and p.base not in ("CUstream", "CUcontext") and not p.opt else "false"
             if strict == "true" and p.base.startswith("CUgraph"):   # measured: NULL graphs are bad values, other NULL objects bad handles
                 b.append(f"  if (!a.{n}) return {code['value']};")
+            if c.library == "nvml" and not p.opt:   # the driver dies of some of these
+                b.append(f"  if (!a.{n}) return {code['handle']};")
             if n in c.words["destroys"]:
                 b.append(f"  if (a.{n} < wire::kReserved[wire::k{p.base}]) return {code['handle']};")
             b.append(f"  if (!known(a.{n}, wire::k{p.base}, {strict})) return {code['handle']};")
@@ -61,7 +63,7 @@ def remote(api, c):
         elif s.kind == "create":
             b.append(f"  a.{n} = mint(wire::k{p.base}, at);")
     for s in slots:   # an array that was not given has no elements, whatever its length says
-        if s.kind in ("in", "in_handles") and s.p.length is not None and not s.p.opt:
+        if s.kind in ("in", "inout", "in_handles") and s.p.length is not None and not s.p.opt:
             b.append(f"  if (!{s.name} && a.n_{s.name}()) return {code['value']};")
     created = [s for s in slots if s.kind == "create"]
     destroyed = [s for s in slots if s.name in c.words["destroys"]]

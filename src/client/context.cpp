@@ -43,6 +43,7 @@ unsigned long long context_number(CUcontext handle) {
   Context* c = find_context(handle);
   return c ? c->id : 0;
 }
+unsigned long long next_context_number() { return g_next_id.fetch_add(1); }
 CUresult device_identity(int device, unsigned char uuid[16], int pci[3]) {
   if (device < 0 || device >= device_count()) return CUDA_ERROR_INVALID_DEVICE;
   memcpy(uuid, g_devices[device].uuid, 16);

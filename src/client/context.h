@@ -31,6 +31,7 @@ CUcontext primary_context_handle(CUdevice device);   // fixed per device; null: 
 int device_count();                               // 0 before cuInit
 CUresult device_identity(int device, unsigned char uuid[16], int pci[3]);   // pci: domain, bus, device
 unsigned long long context_number(CUcontext handle);
+unsigned long long next_context_number();         // for Context::id
 
 // The stand-in for CU_STREAM_PER_THREAD: one stream per thread and context, made when first needed. 0 on failure.
 uint64_t per_thread_stream();

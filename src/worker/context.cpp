@@ -6,9 +6,9 @@
 
 namespace worker::serve {
 
-// Ends a context by driver_call; its number and those of what it holds are dead at once.
+// Ends a context by driver_call; its number and those of what it holds are dead at once. owns_memory: its allocations go with it.
 template <class F>
-static int end_context(Session& s, Request& q, CUcontext context, uint32_t index, F driver_call) {
+static int end_context(Session& s, Request& q, CUcontext context, uint32_t index, F driver_call, bool owns_memory = true) {
   if (!context) {
     s.let_others_lead(q);
     return driver_call();
@@ -21,7 +21,7 @@ static int end_context(Session& s, Request& q, CUcontext context, uint32_t index
   s.staging().context_going(context);
   int rc = driver_call();
   s.staging().context_gone(context);
-  s.memory().context_gone(index);
+  if (owns_memory) s.memory().context_gone(index);
   return rc;
 }
 
@@ -74,6 +74,25 @@ int cuCtxDestroy_v2(Session& s, Request& q, wire::cuCtxDestroy_v2::Args& a, wire
   CUcontext context;
   if (!s.real(a.ctx, wire::kCUcontext, &context) || !context) return CUDA_ERROR_INVALID_CONTEXT;
   return end_context(s, q, context, wire::handle_index(a.ctx), [&s, context] { return call(s.driver.cuCtxDestroy_v2, context); });
+}
+
+// What a green context is as a context. The client asks once for each.
+int tfGreenContext(Session& s, Request&, wire::tfGreenContext::Args& a, wire::tfGreenContext::Outs& o) {
+  CUgreenCtx green;
+  CUcontext context = nullptr;
+  if (!s.real(a.green, wire::kCUgreenCtx, &green) || !green) return CUDA_ERROR_INVALID_HANDLE;
+  if (int rc = call(s.driver.cuCtxFromGreenCtx, &context, green)) return rc;
+  s.bind(a.context, wire::kCUcontext, context);
+  return s.use_context(wire::handle_index(a.context)) ? call(s.driver.cuCtxGetDevice, o.device) : int(CUDA_ERROR_INVALID_CONTEXT);
+}
+
+int tfGreenDestroy(Session& s, Request& q, wire::tfGreenDestroy::Args& a, wire::tfGreenDestroy::Outs&) {
+  CUgreenCtx green;
+  CUcontext context = nullptr;
+  if (!s.take(a.green, wire::kCUgreenCtx, &green) || !green) return CUDA_ERROR_INVALID_HANDLE;
+  if (a.context && !s.real(a.context, wire::kCUcontext, &context)) context = nullptr;
+  return end_context(s, q, context, wire::handle_index(a.context), [&s, green] { return call(s.driver.cuGreenCtxDestroy, green); },
+                     false);   // what was allocated in it is the primary context's
 }
 
 int cuCtxSynchronize(Session& s, Request& q, wire::cuCtxSynchronize::Args&, wire::cuCtxSynchronize::Outs&) {

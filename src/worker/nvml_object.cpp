@@ -1,6 +1,7 @@
 // The calls of api/nvml/event.api, mig.api and gpm.api whose structs hold handles or pointers: handles become this session's names of them.
 #include <stdio.h>
 
+#include "base/management_ids.h"
 #include "worker/handlers.h"
 
 namespace worker::serve {
@@ -81,6 +82,22 @@ int tfSramErrors(Session& s, Request&, wire::tfSramErrors::Args& a, wire::tfSram
   int rc = s.driver.nvmlDeviceGetSramUniqueUncorrectedEccErrorCounts(device, &counts);
   *o.count = counts.entryCount;
   return rc;
+}
+
+// Reads a slot of the driver's table; only of a driver whose numbers we know, and only the slots that read.
+int tfUnnamed(Session& s, Request&, wire::tfUnnamed::Args& a, wire::tfUnnamed::Outs& o) {
+  nvmlDevice_t device;
+  if (!s.real(a.device, wire::knvmlDevice_t, &device) || !o.value || a.bytes < sizeof(unsigned)) return NVML_ERROR_INVALID_ARGUMENT;
+  char version[96] = "";
+  const void* table = nullptr;
+  if (!s.driver.nvmlInternalGetExportTable || !s.driver.nvmlSystemGetDriverVersion || s.driver.nvmlSystemGetDriverVersion(version, sizeof version) ||
+      strncmp(version, "580.", 4) != 0 || s.driver.nvmlInternalGetExportTable(&table, base::kManagementTable) || !table)
+    return NVML_ERROR_NOT_SUPPORTED;
+  using Slot = int (*)(nvmlDevice_t, void*, unsigned);
+  auto words = static_cast<const uint64_t*>(table);
+  for (unsigned known : base::kUnnamedSlots)
+    if (known == a.slot && words[0] > known * sizeof(uint64_t) && words[known]) return reinterpret_cast<Slot>(words[known])(device, o.value, a.bytes);
+  return NVML_ERROR_NOT_SUPPORTED;
 }
 
 }  // namespace worker::serve

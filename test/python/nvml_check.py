@@ -1,12 +1,13 @@
 """What NVML's users see, through nvidia-ml-py, gpustat and nvitop: one line a check, exit status 1 when one fails.
 
     nvml_check.py direct|remote [H200]      the profile's name, when the software GPU is under it
-Runs on whatever libraries the loader finds. A child process holds a context and memory through libcuda meanwhile; TF_TEST_LIMIT_MIB says which
+NVIDIA_SMI names nvidia-smi of driver 580 (default: the one on the PATH, if any): then it runs as well. Runs on whatever libraries the loader finds. A child process holds a context and memory through libcuda meanwhile; TF_TEST_LIMIT_MIB says which
 memory limit the worker has. `remote`: settings are refused, and the list of processes holds this machine's processes only.
 """
 import ctypes
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -127,12 +128,45 @@ def events(device):
 
 def tools(child):
     here = os.path.dirname(sys.executable)
+    if not os.path.exists(f"{here}/gpustat"):
+        return print("gpustat and nvitop are not installed here")
     told = json.loads(subprocess.run([f"{here}/gpustat", "--json", "--show-all"], capture_output=True, text=True, timeout=60).stdout)
     gpu = told["gpus"][0]
     check("gpustat: name and memory", (not expected_name or expected_name in gpu["name"]) and gpu["memory.total"] > gpu["memory.used"] >= MEGABYTES, gpu)
     check("gpustat: the process", [p for p in gpu["processes"] if p["pid"] == child and "python" in p["command"]], gpu["processes"])
     done = subprocess.run([f"{here}/nvitop", "--once", "--colorful"], capture_output=True, text=True, timeout=60)
     check("nvitop: the device and the process", done.returncode == 0 and "MiB" in done.stdout and str(child) in done.stdout, done.stdout[-2000:] + done.stderr)
+
+
+def nvidia_smi(child):
+    program = os.environ.get("NVIDIA_SMI") or shutil.which("nvidia-smi")
+    if not program:
+        return
+
+    def run(*arguments):
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+        return done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stdout}{done.stderr}"
+    name, total = nvml.nvmlDeviceGetName(device), nvml.nvmlDeviceGetMemoryInfo(device).total >> 20
+    out = run()
+    check("nvidia-smi: table", name[:20] in out and f"{total}MiB" in out and any(str(child) in line and "python" in line for line in out.splitlines()), out)
+    check("nvidia-smi -L", name in run("-L") and nvml.nvmlDeviceGetUUID(device) in run("-L"), run("-L"))
+    out = run("-q")
+    check("nvidia-smi -q", f": {total} MiB" in out and "ECC Mode" in out and str(child) in out, out)
+    out = run("-q", "-x")
+    check("nvidia-smi -q -x", f"<total>{total} MiB</total>" in out and out.rstrip().endswith("</nvidia_smi_log>"), out[-500:])
+    out = run("--query-gpu=name,memory.total,utilization.gpu,temperature.gpu,power.draw,driver_version,uuid,pci.bus_id,clocks.sm", "--format=csv,noheader")
+    check("nvidia-smi --query-gpu", f"{name}, {total} MiB" in out and out.count(",") % 8 == 0 and "[N/A]" not in out, out)
+    out = run("--query-compute-apps=pid,name,used_memory", "--format=csv,noheader")
+    check("nvidia-smi --query-compute-apps", any(line.startswith(f"{child}, ") and "python" in line for line in out.splitlines()), out)
+    out = run("dmon", "-c", "2").splitlines()
+    check("nvidia-smi dmon", [line.split()[0] for line in out if not line.startswith("#")].count("0") == 2, out)
+    out = run("pmon", "-c", "1")
+    check("nvidia-smi pmon", str(child) in out, out)
+    check("nvidia-smi topo -m", "GPU0" in run("topo", "-m") and "X = Self" in " ".join(run("topo", "-m").split()), run("topo", "-m"))
+    if remote:
+        for words in (("-lgc", "300,400"), ("-am", "1"), ("-mig", "1")):
+            denied = subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
+            check(f"nvidia-smi {words[0]}: no permission", denied.returncode == 4 and "ermission" in denied.stdout, (denied.returncode, denied.stdout))
 
 
 life()
@@ -146,6 +180,7 @@ with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, std
         settings(device)
     events(device)
     tools(holder.pid)
+    nvidia_smi(holder.pid)
     holder.stdin.close()
 nvml.nvmlShutdown()
 check("after shutdown: uninitialized", answer(nvml.nvmlDeviceGetCount) == nvml.NVML_ERROR_UNINITIALIZED)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client/remote.h"
+#include "runtime_tables/management_table.h"
 
 using namespace client;
 
@@ -24,6 +25,10 @@ EXPORT nvmlReturn_t nvmlSystemGetProcessName(unsigned int pid, char* name, unsig
   memcpy(name, text, bytes);
   name[bytes - 1] = 0;
   return length < strlen(text) + 1 ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+}
+
+nvmlReturn_t runtime_tables::unnamed(unsigned slot, nvmlDevice_t device, void* out, unsigned bytes) {
+  return out && bytes ? remote::tfUnnamed(slot, device, bytes, out) : NVML_ERROR_INVALID_ARGUMENT;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProcessDetailList_t* list) {

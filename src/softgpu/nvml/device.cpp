@@ -188,9 +188,9 @@ nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t a, nvmlDevice_t b, nvmlGpuP2PCa
   int i, j;
   NVML_TRY(index_of(a, &i));
   NVML_TRY(index_of(b, &j));
-  NVML_REQUIRE(status && i != j);
+  NVML_REQUIRE(status);
   auto link = api::profile().peers;
-  bool able = caps == NVML_P2P_CAPS_INDEX_NVLINK ? link == api::PeerLink::nvlink : link != api::PeerLink::none;
+  bool able = i == j ? false : caps == NVML_P2P_CAPS_INDEX_NVLINK ? link == api::PeerLink::nvlink : link != api::PeerLink::none;
   *status = able ? NVML_P2P_STATUS_OK : NVML_P2P_STATUS_NOT_SUPPORTED;
   return NVML_SUCCESS;
 }

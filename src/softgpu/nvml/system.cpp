@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "runtime_tables/management_table.h"
 #include "softgpu/nvml/state.h"
 
 namespace softgpu::nvml {
@@ -14,10 +15,11 @@ namespace {
 nvmlReturn_t initialized() { return g_initialized > 0 ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED; }
 }  // namespace
 
+nvmlReturn_t runtime_tables::unnamed(unsigned, nvmlDevice_t, void*, unsigned) { return NVML_ERROR_NOT_SUPPORTED; }
+
 extern "C" {
 
-nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
-  NVML_REQUIRE(!(flags & ~3u));
+nvmlReturn_t nvmlInitWithFlags(unsigned int) {   // unknown flags are no error
   if (auto& error = api::profile().error; !error.empty()) {
     base::complain("%s", error.c_str());
     return NVML_ERROR_DRIVER_NOT_LOADED;
@@ -88,13 +90,13 @@ const char* nvmlErrorString(nvmlReturn_t result) {
     case NVML_ERROR_NO_DATA: return "No data";
     case NVML_ERROR_VGPU_ECC_NOT_SUPPORTED: return "vGPU ECC not supported";
     case NVML_ERROR_INSUFFICIENT_RESOURCES: return "Insufficient Resources";
-    case NVML_ERROR_FREQ_NOT_SUPPORTED: return "Frequency Not Supported";
-    case NVML_ERROR_ARGUMENT_VERSION_MISMATCH: return "Argument Version Mismatch";
-    case NVML_ERROR_DEPRECATED: return "Deprecated";
-    case NVML_ERROR_NOT_READY: return "Not Ready";
-    case NVML_ERROR_GPU_NOT_FOUND: return "GPU Not Found";
-    case NVML_ERROR_INVALID_STATE: return "Invalid State";
-    case NVML_ERROR_RESET_TYPE_NOT_SUPPORTED: return "Reset Type Not Supported";
+    case NVML_ERROR_FREQ_NOT_SUPPORTED: return "Invalid Frequency";
+    case NVML_ERROR_ARGUMENT_VERSION_MISMATCH: return "Argument version mismatch";
+    case NVML_ERROR_DEPRECATED: return "Requested functionality has been deprecated";
+    case NVML_ERROR_NOT_READY: return "System is not in ready state";
+    case NVML_ERROR_GPU_NOT_FOUND: return "No supported GPUs were found";
+    case NVML_ERROR_INVALID_STATE: return "Resource not in correct state to perform requested operation";
+    case NVML_ERROR_RESET_TYPE_NOT_SUPPORTED: return "Reset type is not supported for given device";
     default: return "Unknown Error";
   }
 }
