@@ -3,6 +3,7 @@
 // the size reaches that far and the slot is not null, and prints N/A for what it misses. What it calls and what can be told by public calls is
 // answered here; part of both of our libnvidia-mls, so the public calls are the library's own. Any thread.
 //
+//    23  (const char *busId, const char *busId, unsigned *path)           topo -m of several devices: 0 PIX, 1 PXB, 2 PHB, 3 NODE, 4 SYS
 //    26  log(module, stream, text, ...)                                   missed: nvidia-smi's own debug log
 //    72  (device, unsigned *usable)                                       dmon and pmon refuse a device without it
 //    81  (unsigned index, char *busId, unsigned length)                   "0000:19:00.0"
@@ -53,6 +54,17 @@ nvmlReturn_t usable(nvmlDevice_t device, unsigned* yes) {
   nvmlReturn_t rc = nvmlDeviceGetIndex(device, &index);
   *yes = !rc;
   return rc;
+}
+
+// nvidia-smi asks about network cards of its own machine, too: they are not near.
+nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) {
+  nvmlDevice_t a, b;
+  nvmlGpuTopologyLevel_t level = NVML_TOPOLOGY_SYSTEM;
+  if (!one || !other || !path) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!nvmlDeviceGetHandleByPciBusId_v2(one, &a) && !nvmlDeviceGetHandleByPciBusId_v2(other, &b))
+    if (nvmlReturn_t rc = nvmlDeviceGetTopologyCommonAncestor(a, b, &level)) return rc;
+  *path = level < NVML_TOPOLOGY_SINGLE ? 0 : unsigned(level) / 10 - 1;
+  return NVML_SUCCESS;
 }
 
 nvmlReturn_t bus_id(unsigned index, char* text, unsigned length) {
@@ -126,6 +138,7 @@ struct Table {
   const void* words[kWords] = {};
   Table() {
     words[0] = reinterpret_cast<const void*>(uintptr_t(sizeof words));
+    words[23] = reinterpret_cast<const void*>(&path_between);
     words[72] = reinterpret_cast<const void*>(&usable);
     words[81] = reinterpret_cast<const void*>(&bus_id);
     words[145] = reinterpret_cast<const void*>(&process_use);
