@@ -37,9 +37,7 @@ int main() {
   op.dst = place;
   op.extent = {kWidth, kHeight, 1};
   op.srcAccessOrder = CU_MEMCPY_SRC_ACCESS_ORDER_STREAM;
-  CUresult rc = cuMemcpy3DBatchAsync_v2(1, &op, 0, stream);
-  if (rc == CUDA_ERROR_NOT_SUPPORTED) return skip("no cuMemcpy3DBatchAsync here");
-  CU(rc);
+  CU(cuMemcpy3DBatchAsync_v2(1, &op, 0, stream));
   CU(cuStreamSynchronize(stream));
   op.src = place;
   op.dst = memory(target, 0, 0);
@@ -76,7 +74,7 @@ int main() {
   CU(cuStreamDestroy_v2(stream));
 
   CUdeviceptr managed = 0;
-  rc = cuMemAllocManaged(&managed, 1 << 20, CU_MEM_ATTACH_GLOBAL);
+  CUresult rc = cuMemAllocManaged(&managed, 1 << 20, CU_MEM_ATTACH_GLOBAL);
   if (rc == CUDA_ERROR_NOT_SUPPORTED) return 0;   // no managed memory here
   CU(rc);
   CU(cuMemAdvise(managed, 1 << 20, CU_MEM_ADVISE_SET_READ_MOSTLY, gpu.device));

@@ -1,7 +1,9 @@
-// Calls that do several things at once, as the several calls that they are. Any thread.
-#include "client/remote.h"
+// cuMemcpy3DBatchAsync: a batch is the copies that it is made of, each as cuMemcpy3DAsync. Part of both libcudas; only public calls. Any thread.
+#include <stdint.h>
 
-using namespace client;
+#include "abi/cuda_abi.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
@@ -72,7 +74,8 @@ CUresult copy_one(const CUDA_MEMCPY3D_BATCH_OP& op, CUstream stream) {
 }  // namespace
 
 EXPORT CUresult cuMemcpy3DBatchAsync_v2(size_t numOps, CUDA_MEMCPY3D_BATCH_OP* opList, unsigned long long flags, CUstream hStream) {
-  if (int error = caller().error) return CUresult(error);
+  int devices;
+  if (CUresult rc = cuDeviceGetCount(&devices)) return rc;   // initialised?
   if (!numOps || !opList || flags) return CUDA_ERROR_INVALID_VALUE;
   if (!hStream || hStream == CU_STREAM_LEGACY) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < numOps; i++)
@@ -83,13 +86,4 @@ EXPORT CUresult cuMemcpy3DBatchAsync(size_t numOps, CUDA_MEMCPY3D_BATCH_OP* opLi
   CUresult rc = cuMemcpy3DBatchAsync_v2(numOps, opList, flags, hStream);
   if (rc && failIdx) *failIdx = SIZE_MAX;   // not known which
   return rc;
-}
-
-EXPORT CUresult cuMemRangeGetAttributes(void** data, size_t* dataSizes, CUmem_range_attribute* attributes, size_t numAttributes, CUdeviceptr devPtr,
-                                        size_t count) {
-  if (int error = caller().error) return CUresult(error);
-  if (!data || !dataSizes || !attributes || !numAttributes) return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; i < numAttributes; i++)
-    if (CUresult rc = cuMemRangeGetAttribute(data[i], dataSizes[i], attributes[i], devPtr, count)) return rc;
-  return CUDA_SUCCESS;
 }
