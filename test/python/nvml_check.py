@@ -72,6 +72,8 @@ def identity(device):
     check("text that does not fit: insufficient size", raw("nvmlDeviceGetUUID", device, short, 4) == nvml.NVML_ERROR_INSUFFICIENT_SIZE)
     check("no handle: invalid argument", raw("nvmlDeviceGetTemperature", None, 0, ctypes.byref(ctypes.c_uint())) == nvml.NVML_ERROR_INVALID_ARGUMENT)
     check("null pointer: invalid argument", raw("nvmlDeviceGetMemoryInfo", device, None) == nvml.NVML_ERROR_INVALID_ARGUMENT)
+    check("null array: invalid argument", raw("nvmlDeviceGetFieldValues", device, 1, None) == nvml.NVML_ERROR_INVALID_ARGUMENT)
+    check("and the library still answers", answer(nvml.nvmlDeviceGetCount) >= 1)
 
 
 def memory(device):
