@@ -73,6 +73,7 @@ def identity(device):
     check("no handle: invalid argument", raw("nvmlDeviceGetTemperature", None, 0, ctypes.byref(ctypes.c_uint())) == nvml.NVML_ERROR_INVALID_ARGUMENT)
     check("null pointer: invalid argument", raw("nvmlDeviceGetMemoryInfo", device, None) == nvml.NVML_ERROR_INVALID_ARGUMENT)
     check("null array: invalid argument", raw("nvmlDeviceGetFieldValues", device, 1, None) == nvml.NVML_ERROR_INVALID_ARGUMENT)
+    check("one of two outs: as the driver takes it", raw("nvmlDeviceGetDriverModel_v2", device, ctypes.byref(ctypes.c_uint()), None) == nvml.NVML_ERROR_NOT_SUPPORTED)
     check("and the library still answers", answer(nvml.nvmlDeviceGetCount) >= 1)
 
 
@@ -153,7 +154,7 @@ def nvidia_smi(child):
     check("nvidia-smi: table", name[:20] in out and f"{total}MiB" in out and any(str(child) in line and "python" in line for line in out.splitlines()), out)
     check("nvidia-smi -L", name in run("-L") and nvml.nvmlDeviceGetUUID(device) in run("-L"), run("-L"))
     out = run("-q")
-    check("nvidia-smi -q", f": {total} MiB" in out and "ECC Mode" in out and str(child) in out, out)
+    check("nvidia-smi -q", f": {total} MiB" in out and "ECC Mode" in out and str(child) in out and "Invalid" not in out, out)
     out = run("-q", "-x")
     check("nvidia-smi -q -x", f"<total>{total} MiB</total>" in out and out.rstrip().endswith("</nvidia_smi_log>"), out[-500:])
     out = run("--query-gpu=name,memory.total,utilization.gpu,temperature.gpu,power.draw,driver_version,uuid,pci.bus_id,clocks.sm", "--format=csv,noheader")
