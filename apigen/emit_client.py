@@ -67,20 +67,33 @@ def remote(api, c):
             b.append(f"  if (!{s.name} && a.n_{s.name}()) return {code['value']};")
     created = [s for s in slots if s.kind == "create"]
     destroyed = [s for s in slots if s.name in c.words["destroys"]]
+    addresses = [s.name for s in slots if s.kind == "value" and s.p.base == "CUdeviceptr"]
+    if c.words["works"] and not addresses:
+        b.append("  Working working;")
+    if c.words["looks"]:
+        b.append("  const uint64_t work = work_begun();")
     outs = [s for s in slots if s.kind in ("out", "inout", "out_handles")]
     op = f"wire::op::{c.name}"
     if c.words["async"]:
-        addresses = [s.name for s in slots if s.kind == "value" and s.p.base == "CUdeviceptr"]
         send = "call.send()"
         if addresses and c.api == "cuda":   # memory that the client does not know may be freed memory: then the driver's answer is waited for
-            b += ["  teleport::Reply reply;", "  bool sure = " + " && ".join(f"device_known(a.{n})" for n in addresses) + ";"]
+            known = "device_reaches" if c.words["works"] else "device_known"
+            b += ["  teleport::Reply reply;", "  bool sure = " + " & ".join(f"{known}(a.{n})" for n in addresses) + ";"]
             send = "sure ? call.send() : cuda_wait(call, &reply)"
+        if c.words["works"] and addresses:
+            b.append("  Working working;")
         b += [f"  teleport::Call call(*at.session, {op}, at.context, at.flags);", "  a.put(call.in());", f"  auto rc = {r}({send});"]
     elif c.words["cached"]:
         b += ["  teleport::Reply reply;", f"  auto rc = {r}(cached(at, {op}, a, &reply));"]
     else:
+        if c.words["works"] and addresses:
+            b.append("  Working working;")
         b += ["  teleport::Reply reply;", "  auto rc = [&] {", f"    teleport::Call call(*at.session, {op}, at.context, at.flags);",
               "    a.put(call.in());", f"    return {r}({'nvml_wait' if c.library == 'nvml' else 'cuda_wait'}(call, &reply));", "  }();"]
+    if c.words["works"] and c.words["ptds"] and addresses:   # not `Async`: done on return where host memory is concerned
+        b.append(f"  if (!rc && ({' || '.join(f'host_sees(a.{n})' for n in addresses)})) rc = {r}(remote::cuStreamSynchronize(nullptr));")
+    if c.words["looks"]:
+        b.append(f"  if (!rc) after_wait({op}, work);")
     for s in destroyed:
         b.append(f"  forget(a.{s.name});")
     for s in created:

@@ -2,6 +2,7 @@
 // when it has returned.
 #include <map>
 
+#include "client/mirror.h"
 #include "client/remote.h"
 #include "client/stream.h"
 
@@ -22,8 +23,10 @@ static void run(uint64_t number) {
   Pending p = found ? it->second : Pending{};
   g_lock.unlock();
   if (!found) return;
+  host_function(true);
   if (p.fn) p.fn(p.data);
   else p.callback(p.stream, CUDA_SUCCESS, p.data);
+  host_function(false);
   if (p.repeats) return;
   g_lock.lock();
   pending().erase(number);

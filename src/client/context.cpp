@@ -3,6 +3,7 @@
 
 #include "client/devices.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "client/remote.h"
 #include "runtime_tables/context_storage.h"
 #include "wire/cuda_context.h"
@@ -102,6 +103,7 @@ static CUresult push(Context* c) {
 // The last retain went, or a reset: every object of the context dies with it.
 static CUresult end_primary(Context& c, CUresult (*tell)(CUdevice)) {
   if (c.active.load(std::memory_order_relaxed)) runtime_tables::context_storage_destroy(handle_of<CUcontext>(c.handle));
+  unmirror_all(c.handle);
   CUresult rc = tell(c.device);
   c.active.store(false, std::memory_order_release);
   c.id = g_next_id.fetch_add(1);
@@ -226,6 +228,7 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext ctx) {
   Context* c = find_context(ctx);
   if (!c || c->primary) return CUDA_ERROR_INVALID_CONTEXT;
   runtime_tables::context_storage_destroy(ctx);
+  unmirror_all(c->handle);
   CUresult rc = remote::cuCtxDestroy_v2(ctx);
   remove_ranges_of(c->handle);
   c->active.store(false, std::memory_order_release);

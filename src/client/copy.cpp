@@ -5,6 +5,7 @@
 
 #include "client/context.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "client/progress.h"
 #include "client/stream.h"
 #include "wire/session.h"
@@ -23,7 +24,10 @@ enum class Bounds { good, bad, unknown };
 static Bounds check(const DeviceBox& b) {
   Range r;
   if (b.array || !find_range(b.device, &r)) return Bounds::unknown;
-  if (is_host(r.place)) return Bounds::unknown;
+  if (is_host(r.place)) {
+    mirror(r);                                       // the driver shall find memory there
+    return Bounds::unknown;
+  }
   uint64_t bytes = b.width + (b.rows - 1) * b.pitch + (b.depth - 1) * b.slice;
   return bytes <= known_bytes(b.device) ? Bounds::good : r.place == Place::mapped ? Bounds::unknown : Bounds::bad;
 }
@@ -46,6 +50,51 @@ static CUresult check_call(const Caller& at, const DeviceBox& box, uint64_t stre
   return *bounds == Bounds::bad ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
+static uint64_t extent(const HostBox& h, const DeviceBox& b) { return (b.depth - 1) * h.slice + (b.rows - 1) * h.pitch + b.width; }
+
+// Host memory that the worker has too: the copy is the worker's own.
+static CUresult copy_there(const DeviceBox& box, const HostBox& host, CUdeviceptr at, bool to_box, CUstream stream, Wait wait) {
+  CUresult rc;
+  if (!box.array && box.rows == 1 && box.depth == 1) {
+    rc = remote::cuMemcpyAsync(to_box ? box.device : at, to_box ? at : box.device, box.width, stream);
+  } else {
+    CUDA_MEMCPY3D c{};
+    c.WidthInBytes = box.width; c.Height = box.rows; c.Depth = box.depth;
+    CUdeviceptr same;
+    const CUmemorytype type = box.array                                                                             ? CU_MEMORYTYPE_ARRAY
+                              : mirrored(reinterpret_cast<void*>(box.device), 1, &same) == Mirrored::no ? CU_MEMORYTYPE_DEVICE
+                                                                                                        : CU_MEMORYTYPE_UNIFIED;
+    const size_t host_pitch = host.pitch ? host.pitch : box.width, host_height = box.depth > 1 ? host.slice / host_pitch : box.rows;
+    const size_t pitch = box.pitch ? box.pitch : box.width, height = box.depth > 1 && !box.array ? box.slice / pitch : box.rows;
+    if (to_box) {
+      c.srcMemoryType = CU_MEMORYTYPE_UNIFIED; c.srcDevice = at; c.srcPitch = host_pitch; c.srcHeight = host_height;
+      c.dstMemoryType = type; c.dstDevice = box.device; c.dstPitch = pitch; c.dstHeight = height; c.dstXInBytes = box.x; c.dstY = box.y; c.dstZ = box.z;
+    } else {
+      c.dstMemoryType = CU_MEMORYTYPE_UNIFIED; c.dstDevice = at; c.dstPitch = host_pitch; c.dstHeight = host_height;
+      c.srcMemoryType = type; c.srcDevice = box.device; c.srcPitch = pitch; c.srcHeight = height; c.srcXInBytes = box.x; c.srcY = box.y; c.srcZ = box.z;
+    }
+    rc = remote::tfCopyBox(to_box ? nullptr : box.array, to_box ? box.array : nullptr, &c, sizeof c, stream);
+  }
+  return rc || wait == Wait::none ? rc : remote::cuStreamSynchronize(stream);
+}
+
+// Host memory that begins or ends in mirrored memory but is not all of it: by way of a packed copy, which page faults may interrupt.
+static CUresult copy_packed(const DeviceBox& box, const HostBox& host, bool to_box, CUstream stream) {
+  std::vector<char> packed(box.width * box.rows * box.depth);
+  const HostBox p{packed.data(), box.width, box.width * box.rows};
+  auto each_row = [&](auto copy) {
+    for (size_t z = 0; z < box.depth; z++)
+      for (size_t y = 0; y < box.rows; y++) copy(static_cast<char*>(host.p) + z * host.slice + y * host.pitch, packed.data() + (z * box.rows + y) * box.width);
+  };
+  if (to_box) {
+    each_row([&](char* h, char* row) { memcpy(row, h, box.width); });
+    return write_box(box, p, stream, Wait::done);
+  }
+  if (CUresult rc = read_box(p, box, stream, Wait::done)) return rc;
+  each_row([&](char* h, char* row) { memcpy(h, row, box.width); });
+  return CUDA_SUCCESS;
+}
+
 CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wait wait) {
   Caller at = caller();
   uint64_t hStream = at.stream(stream), bytes = to.width * to.rows * to.depth;
@@ -53,14 +102,18 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   if (CUresult rc = check_call(at, to, hStream, &bounds)) return rc;
   if (!bytes) return CUDA_SUCCESS;
   if (!from.p) return CUDA_ERROR_INVALID_VALUE;
+  CUdeviceptr there = 0;
+  if (Mirrored m = mirrored(from.p, extent(from, to), &there); m != Mirrored::no)
+    return m == Mirrored::all ? copy_there(to, from, there, true, stream, wait) : copy_packed(to, from, true, stream);
   // A read into this memory that is still on its way must land first: in stream order it is older.
-  if (at.session->host_write_pending(from.p, (to.depth - 1) * from.slice + (to.rows - 1) * from.pitch + to.width))
+  if (at.session->host_write_pending(from.p, extent(from, to)))
     if (CUresult rc = cuCtxSynchronize()) return rc;
   if (pinned(from.p)) wait_host_functions(at, hStream);   // natively the copy reads the memory after the host functions before it
   wire::tfWrite::Args a;
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
   bool borrow = whole && bytes >= kCopyBelow;
+  Working working;
   teleport::Call call(*at.session, wire::op::tfWrite, at.context, at.flags);
   a.put(call.in());
   if (borrow) call.bulk_borrow(from.p, bytes);
@@ -69,7 +122,8 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   uint64_t number = call.number();
   if (bounds == Bounds::unknown) {
     teleport::Reply reply;
-    return CUresult(call.wait(&reply));
+    CUresult rc = CUresult(call.wait(&reply));
+    return rc || wait == Wait::none || !host_sees(to.device) ? rc : remote::cuStreamSynchronize(stream);   // into host memory: the program looks without asking
   }
   CUresult rc = CUresult(call.send());
   if (borrow && (wait == Wait::done || !pinned(from.p))) at.session->wait_sent(number);
@@ -83,6 +137,10 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
   if (CUresult rc = check_call(at, from, hStream, &bounds)) return rc;
   if (from.width * from.rows * from.depth == 0) return CUDA_SUCCESS;
   if (!to.p) return CUDA_ERROR_INVALID_VALUE;
+  CUdeviceptr there = 0;
+  if (Mirrored m = mirrored(to.p, extent(to, from), &there); m != Mirrored::no)
+    return m == Mirrored::all ? copy_there(from, to, there, false, stream, wait) : copy_packed(from, to, false, stream);
+  Working working;
   if (wait == Wait::none && !pinned(to.p)) wait = Wait::done;
   uint64_t last = 0;
   for (size_t z = 0; z < from.depth; z++) {   // a destination is rows of one pitch: one call for each slice

@@ -1,6 +1,7 @@
 // cuMemcpy2D and cuMemcpy3D: the descriptor is taken apart by what each side is; host sides travel as in copy.cpp, the rest as tfCopyBox.
 #include "client/copy.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "wire/session.h"
 
 namespace client {
@@ -62,8 +63,11 @@ static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait) {
   CUarray src_array = c.srcMemoryType == CU_MEMORYTYPE_ARRAY ? c.srcArray : nullptr, dst_array = c.dstMemoryType == CU_MEMORYTYPE_ARRAY ? c.dstArray : nullptr;
   if (!c.srcHeight) c.srcHeight = c.Height;
   if (!c.dstHeight) c.dstHeight = c.Height;
+  if (c.srcMemoryType == CU_MEMORYTYPE_DEVICE) device_reaches(c.srcDevice);
+  if (c.dstMemoryType == CU_MEMORYTYPE_DEVICE) device_reaches(c.dstDevice);
   c.srcHost = nullptr; c.dstHost = nullptr; c.srcArray = nullptr; c.dstArray = nullptr;
-  return remote::tfCopyBox(src_array, dst_array, &c, sizeof c, stream);
+  CUresult rc = remote::tfCopyBox(src_array, dst_array, &c, sizeof c, stream);
+  return rc || wait == Wait::none || (!host_sees(c.srcDevice) && !host_sees(c.dstDevice)) ? rc : remote::cuStreamSynchronize(stream);
 }
 
 }  // namespace client

@@ -2,6 +2,7 @@
 #include "client/context.h"
 #include "client/devices.h"
 #include "client/launch.h"
+#include "client/mirror.h"
 #include "client/module.h"
 #include "client/remote.h"
 #include "wire/session.h"
@@ -34,6 +35,7 @@ CUresult PackedParams::pack(Kernel* k, void** kernelParams, void** extra) {
   } else if (k->param_bytes) {
     return CUDA_ERROR_INVALID_VALUE;
   }
+  if (any_host_ranges()) mirror_parameters(data, bytes);
   return CUDA_SUCCESS;
 }
 
@@ -75,6 +77,7 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
   if (CUresult rc = packed.pack(k, kernelParams, extra)) return rc;
   a.params = packed.data;
   a.paramBytes = packed.bytes;
+  Working working;
   teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
   a.put(call.in());
   // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once, clusters.

@@ -72,11 +72,11 @@ EXPORT CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary l
   CUdeviceptr found = 0;
   size_t size = 0;
   CUresult rc = remote::cuLibraryGetGlobal(&found, &size, library, name);
-  return remember_global(rc, dptr, bytes, found, size);
+  return remember_global(find_module(number_of(library), wire::kCUlibrary), rc, false, dptr, bytes, found, size);
 }
 EXPORT CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
   CUdeviceptr found = 0;
   size_t size = 0;
   CUresult rc = remote::cuLibraryGetManaged(&found, &size, library, name);
-  return remember_global(rc, dptr, bytes, found, size);
+  return remember_global(find_module(number_of(library), wire::kCUlibrary), rc, true, dptr, bytes, found, size);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "client/context.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "client/remote.h"
 
 using namespace client;
@@ -37,8 +38,23 @@ EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t Wid
   CUresult rc = remote::cuMemAllocPitch_v2(dptr, pPitch, WidthInBytes, Height, ElementSizeBytes);
   return granted(rc, rc ? 0 : *dptr, rc ? 0 : *pPitch * Height);
 }
-// Managed memory needs page faults answered on both sides; until then the device says that it has none.
-EXPORT CUresult cuMemAllocManaged(CUdeviceptr*, size_t, unsigned int) { return CUresult(unsupported("cuMemAllocManaged", CUDA_ERROR_NOT_SUPPORTED)); }
+// At the same address here as there: where something of this process is in the way, the worker is asked for another.
+EXPORT CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
+  CUdeviceptr rejected[8], p = 0;
+  int n = 0;
+  CUresult rc = remote::cuMemAllocManaged(dptr ? &p : nullptr, bytesize, flags);
+  while (rc == CUDA_SUCCESS && !mirror_managed(p, bytesize, true)) {
+    rejected[n++] = p;
+    rc = n == 8 ? CUDA_ERROR_OUT_OF_MEMORY : remote::cuMemAllocManaged(&p, bytesize, flags);
+  }
+  if (n == 8) base::log(base::Level::warn, "this process has mappings wherever the worker has room for %zu bytes of managed memory", bytesize);
+  while (n) remote::cuMemFree_v2(rejected[--n]);
+  if (rc == CUDA_SUCCESS) {
+    add_range(p, bytesize, Place::managed, flags);
+    *dptr = p;
+  }
+  return rc;
+}
 
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   CUresult rc = remote::cuMemAllocAsync(dptr, bytesize, hStream);
@@ -56,8 +72,12 @@ EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (!dptr) return CUDA_SUCCESS;
   Range r;
   if (find_range(dptr, &r) && (r.base != dptr || is_host(r.place))) return CUDA_ERROR_INVALID_VALUE;
+  const bool managed = find_range(dptr, &r) && r.place == Place::managed;
+  if (managed && r.flags & kVariable) return CUDA_ERROR_INVALID_VALUE;
+  if (managed) drop_managed(dptr);   // first: what the worker has freed must not be asked for
   CUresult rc = remote::cuMemFree_v2(dptr);
-  if (rc == CUDA_SUCCESS && remove_range(dptr, &r)) unreserve(r);
+  if (managed && rc) mirror_managed(r.base, r.bytes, false);
+  if (rc == CUDA_SUCCESS && remove_range(dptr, &r) && !managed) unreserve(r);
   return rc;
 }
 EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {

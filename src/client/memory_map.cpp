@@ -4,6 +4,7 @@
 #include <map>
 
 #include "client/context.h"
+#include "client/mirror.h"
 #include "client/remote.h"
 #include "teleport/session.h"
 
@@ -16,9 +17,21 @@ static std::map<uint64_t, Range>& ranges() {
   return *m;
 }
 
+static std::atomic<uint64_t> g_low[2]{~0ull, ~0ull}, g_high[2]{0, 0};   // of the arena; of other page-locked memory
+HostBounds host_bounds() {
+  auto span = [](int i) { uint64_t low = g_low[i].load(std::memory_order_relaxed), high = g_high[i].load(std::memory_order_relaxed); return high > low ? high - low : 0; };
+  return {g_low[0].load(std::memory_order_relaxed), span(0), g_low[1].load(std::memory_order_relaxed), span(1)};
+}
+bool any_host_ranges() { return g_high[0].load(std::memory_order_relaxed) | g_high[1].load(std::memory_order_relaxed); }
+
 void add_range(uint64_t base, uint64_t bytes, Place place, unsigned flags) {
   Context* c = current();
   g_lock.lock();
+  if (is_host(place)) {
+    const int i = base >= kArena && base < kArenaEnd ? 0 : 1;
+    if (base < g_low[i]) g_low[i] = base;
+    if (base + bytes > g_high[i]) g_high[i] = base + bytes;
+  }
   ranges()[base] = Range{base, bytes, place, flags, c ? c->device : 0, c ? c->handle : 0, g_next_id++};
   g_lock.unlock();
 }

@@ -8,6 +8,8 @@ namespace client {
 
 enum class Place : uint8_t { device, pinned, registered, managed, mapped };   // mapped: device memory of cuMemMap, perhaps in several pieces
 
+inline constexpr unsigned kVariable = 1u << 31;   // Range::flags of managed memory: a module's variable
+
 struct Range {
   uint64_t base = 0, bytes = 0;
   Place place = Place::device;
@@ -23,6 +25,11 @@ bool remove_range(uint64_t base, Range* range);        // false: nothing begins 
 void remove_mapped(uint64_t base, uint64_t bytes);     // the mapped ones within
 uint64_t known_bytes(uint64_t address);                // from there to the end of its range, or of mapped ones side by side; 0: in none
 void remove_ranges_of(uint64_t context);               // device memory that went with its context
+
+// Bounds of all page-locked ranges there ever were, those of our arena (client/mirror.h) apart: span 0 if there were none.
+struct HostBounds { uint64_t arena_low, arena_span, low, span; };
+HostBounds host_bounds();
+bool any_host_ranges();
 
 inline bool is_host(Place p) { return p == Place::pinned || p == Place::registered; }
 

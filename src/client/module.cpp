@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "client/context.h"
 #include "client/devices.h"
 #include "client/image.h"
 #include "client/jit_options.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "client/remote.h"
 #include "wire/cuda_function.h"
 #include "wire/cuda_library.h"
@@ -202,6 +204,15 @@ static CUresult load_module(CUmodule* module, const void* image, unsigned n = 0,
 }
 
 void forget_kernels(Module* m) {
+  g_modules_lock.lock();
+  for (uint64_t variable : m->managed) {
+    Range r;
+    if (!find_range(variable, &r) || r.base != variable || !(r.flags & kVariable)) continue;   // gone with its context
+    drop_managed(variable);
+    remove_range(variable, &r);
+  }
+  m->managed.clear();
+  g_modules_lock.unlock();
   for (Kernel* k : m->kernels) {
     for (auto& f : k->functions) teleport::forget_handle(f.function);
     teleport::forget_handle(k->handle);
@@ -267,10 +278,23 @@ EXPORT CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int n
   return CUDA_SUCCESS;
 }
 
-// A module's variables are device memory like any other: copies to and from them need not ask the driver whether they are.
-CUresult client::remember_global(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size) {
+// A module's variables are device memory like any other: copies to and from them need not ask the driver whether they are. A managed one is there in this
+// process too; only the worker can tell which are, but for those that were asked for as such.
+CUresult client::remember_global(Module* m, CUresult rc, bool managed, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size) {
   if (rc) return rc;
-  if (found && size && !device_known(found)) add_range(found, size, Place::device);
+  Range r;
+  const bool known = found && size && find_range(found, &r) && (!managed || r.place == Place::managed);
+  unsigned is_managed = managed;
+  if (found && size && !known) {
+    if (!managed) remote::tfManagedVariable(found, size, &is_managed);
+    add_range(found, size, is_managed ? Place::managed : Place::device, is_managed ? kVariable : 0);
+    if (is_managed) {
+      if (!mirror_managed(found, size, false)) base::log(base::Level::warn, "this process has a mapping where a managed variable is, at %#llx", (unsigned long long)found);
+      g_modules_lock.lock();
+      if (m) m->managed.push_back(found);
+      g_modules_lock.unlock();
+    }
+  }
   if (dptr) *dptr = found;
   if (bytes) *bytes = size;
   return CUDA_SUCCESS;
@@ -279,5 +303,5 @@ EXPORT CUresult cuModuleGetGlobal_v2(CUdeviceptr* dptr, size_t* bytes, CUmodule 
   CUdeviceptr found = 0;
   size_t size = 0;
   CUresult rc = remote::cuModuleGetGlobal_v2(&found, &size, hmod, name);
-  return remember_global(rc, dptr, bytes, found, size);
+  return remember_global(find_module(number_of(hmod), wire::kCUmodule), rc, false, dptr, bytes, found, size);
 }

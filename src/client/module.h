@@ -42,6 +42,7 @@ struct Module {
   struct InContext { uint64_t context, module; };
   std::vector<InContext> modules;            // cuLibraryGetModule
   uint64_t works_in = 0;                     // a library: the context in which the driver last gave one of its kernels
+  std::vector<uint64_t> managed;             // addresses of __managed__ variables that were asked for
 };
 
 bool know_layout(Kernel* kernel);            // asks the worker if need be; false: it cannot tell
@@ -52,7 +53,7 @@ CUresult load_library(CUlibrary* library, const void* image, unsigned numOptions
 void* read_image_file(const char* path, size_t* bytes = nullptr);   // malloc'ed, NUL-terminated; null: cannot be read
 void forget_kernels(Module* module);         // at its unloading
 // What a GetGlobal call found, into the memory map and to where the program wants it.
-CUresult remember_global(CUresult rc, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size);
+CUresult remember_global(Module* module, CUresult rc, bool managed, CUdeviceptr* dptr, size_t* bytes, CUdeviceptr found, size_t size);
 Kernel* find_kernel(uint64_t handle);        // of a CUkernel or CUfunction handle; null: none such, or unloaded
 
 }  // namespace client

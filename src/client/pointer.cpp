@@ -1,21 +1,26 @@
 // Pointer attributes, answered from the memory map: Triton's launcher asks for every pointer of every launch.
 #include "client/context.h"
 #include "client/memory_map.h"
+#include "client/mirror.h"
 #include "client/remote.h"
 
 namespace client {
 
 static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr ptr, void* to) {
-  bool host = is_host(r.place);
+  bool host = is_host(r.place), managed = r.place == Place::managed;
   auto put = [to](auto value) { memcpy(to, &value, sizeof value); return CUDA_SUCCESS; };
   switch (which) {
     case CU_POINTER_ATTRIBUTE_CONTEXT: return put(r.context);
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: return put(host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
-    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return put(ptr);
-    case CU_POINTER_ATTRIBUTE_HOST_POINTER: return host ? put(ptr) : CUDA_ERROR_INVALID_VALUE;
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: {
+      CUdeviceptr seen = ptr;
+      if (host) mirrored(reinterpret_cast<void*>(ptr), 1, &seen);
+      return put(seen);
+    }
+    case CU_POINTER_ATTRIBUTE_HOST_POINTER: return host || managed ? put(ptr) : CUDA_ERROR_INVALID_VALUE;
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: return put(0);
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: return put(r.id);
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(0u);   // booleans are ints here: cudart reads four bytes
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return put(unsigned(managed));   // booleans are ints here: cudart reads four bytes
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return put(r.device);
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: return put(unsigned(r.place == Place::device));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return put(r.base);

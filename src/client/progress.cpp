@@ -110,14 +110,21 @@ static CUresult ask(const Caller& at, uint16_t op, const Args& a, uint64_t* numb
   return CUresult(call.wait(&reply));
 }
 
+// What the program may look at then (client/mirror.h), whoever knew the answer.
+static CUresult looked(uint16_t op, uint64_t work, CUresult rc) {
+  if (rc == CUDA_SUCCESS) after_wait(op, work);
+  return rc;
+}
+
 CUresult wait_for_stream(const Caller& at, uint64_t stream) {
-  if (at.context && nothing_since_wait(at, stream)) return without_asking(at);
+  const uint64_t work = work_begun();
+  if (at.context && nothing_since_wait(at, stream)) return looked(wire::op::cuStreamSynchronize, work, without_asking(at));
   wire::cuStreamSynchronize::Args a;
   a.hStream = stream;
   uint64_t number;
   CUresult rc = ask(at, wire::op::cuStreamSynchronize, a, &number);
   if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
-  return rc;
+  return looked(wire::op::cuStreamSynchronize, work, rc);
 }
 
 static CUresult ask_event(uint16_t op, CUevent event) {
@@ -125,13 +132,14 @@ static CUresult ask_event(uint16_t op, CUevent event) {
   if (at.error) return CUresult(at.error);
   const uint64_t e = number_of(event);
   if (!known(e, wire::kCUevent)) return CUDA_ERROR_INVALID_HANDLE;
-  if (known_done(e)) return without_asking(at);
+  const uint64_t work = work_begun();
+  if (known_done(e)) return looked(op, work, without_asking(at));
   wire::cuEventQuery::Args a;   // of cuEventSynchronize too
   a.hEvent = e;
   uint64_t number;
   CUresult rc = ask(at, op, a, &number);
   if (rc == CUDA_SUCCESS) note_event_done(e, number);
-  return rc;
+  return looked(op, work, rc);
 }
 
 static CUresult ask_stream(CUstream stream, CUresult (*answer)(const Caller&, uint64_t)) {
@@ -142,13 +150,14 @@ static CUresult ask_stream(CUstream stream, CUresult (*answer)(const Caller&, ui
 }
 
 static CUresult query_stream(const Caller& at, uint64_t stream) {
-  if (at.context && nothing_since_wait(at, stream)) return without_asking(at);
+  const uint64_t work = work_begun();
+  if (at.context && nothing_since_wait(at, stream)) return looked(wire::op::cuStreamQuery, work, without_asking(at));
   wire::cuStreamQuery::Args a;
   a.hStream = stream;
   uint64_t number;
   CUresult rc = ask(at, wire::op::cuStreamQuery, a, &number);
   if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
-  return rc;
+  return looked(wire::op::cuStreamQuery, work, rc);
 }
 
 }  // namespace client
@@ -162,8 +171,9 @@ EXPORT CUresult cuEventSynchronize(CUevent hEvent) { return ask_event(wire::op::
 EXPORT CUresult cuCtxSynchronize() {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
+  const uint64_t work = work_begun();
   uint64_t number;
   CUresult rc = ask(at, wire::op::cuCtxSynchronize, wire::cuCtxSynchronize::Args{}, &number);
   if (rc == CUDA_SUCCESS && at.context) note_context_done(at.context, number);
-  return rc;
+  return looked(wire::op::cuCtxSynchronize, work, rc);
 }

@@ -3,6 +3,8 @@
 #pragma once
 #include <string.h>
 
+#include <atomic>
+
 #include "abi/cuda_abi.h"
 #include "abi/nvml_abi.h"
 #include "client/remote_calls.h"
@@ -54,6 +56,23 @@ int cached(const Caller& at, uint16_t op, const Args& a, teleport::Reply* reply)
   w.align();
   return cached_bytes(at, op, key, reply);
 }
+
+// Host memory that kernels reach (client/mirror.h). A call that starts work of the device has a Working from before it takes its place in the queue
+// until it has it; one after which the program may look at memory ends with after_wait().
+extern std::atomic<bool> g_mirrors;                            // there is such memory
+void begin_work();
+void work_queued();
+uint64_t count_work();                                         // begun so far; 0: some is not queued yet
+void end_wait(uint16_t op, uint64_t work);
+struct Working {
+  const bool on = g_mirrors.load(std::memory_order_acquire);
+  Working() { if (on) begin_work(); }
+  ~Working() { if (on) work_queued(); }
+};
+inline uint64_t work_begun() { return g_mirrors.load(std::memory_order_acquire) ? count_work() : 0; }
+inline void after_wait(uint16_t op, uint64_t work) { if (g_mirrors.load(std::memory_order_acquire)) end_wait(op, work); }
+bool device_reaches(uint64_t address);                         // device_known(), and host memory there is mirrored from now on
+bool host_sees(uint64_t address);                              // page-locked or managed memory
 
 // Alive while a _ptsz or _ptds name runs: the default stream means the thread's own.
 class PerThreadDefault {

@@ -3,7 +3,7 @@
 
 namespace teleport {
 
-// Runs main(argument) on a detached thread with every signal blocked: handlers stay with the program's own threads. False: no
+// Runs main(argument) on a detached thread with every signal blocked but those of faults: handlers stay with the program's own threads. False: no
 // thread.
 bool start_thread(void* (*main)(void*), void* argument);
 

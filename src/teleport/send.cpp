@@ -89,12 +89,14 @@ void Session::note_error(int result) {
   }
 }
 
-void Session::wait_callbacks(bool (*one_of)(uint64_t), uint64_t stream) {
+void Session::wait_callbacks(bool (*one_of)(uint64_t), uint64_t stream, unsigned most_ms) {
+  if (callbacks_out_.load(std::memory_order_acquire) == 0) return;
+  const uint64_t until = base::now_ns() + uint64_t(most_ms) * 1'000'000;
   while (!dead() && !in_callback()) {
     uint32_t seen = callback_ran_signal_.count();
-    if (callbacks_out_.load(std::memory_order_acquire) == 0 || !one_of(stream)) break;
+    if (callbacks_out_.load(std::memory_order_acquire) == 0 || !one_of(stream) || base::now_ns() >= until) break;
     push();
-    callback_ran_signal_.wait(seen, 1000);
+    callback_ran_signal_.wait(seen, most_ms < 1000 ? int(most_ms) : 1000);
   }
 }
 
@@ -104,7 +106,7 @@ void Session::callback_ran() {
 }
 
 int Call::wait(Reply* reply, bool cuda) {
-  if (Session::in_callback()) {   // what it waits for may wait for the host function that makes it
+  if (cuda && Session::in_callback()) {   // what it waits for may wait for the host function that makes it
     abandon();
     return kNotPermitted;
   }

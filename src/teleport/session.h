@@ -97,7 +97,7 @@ class TF_API Session {
   void callback_sent() { callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
   void callback_ran();
   static bool in_callback();                              // the calling thread runs one: calls that wait are refused there
-  void wait_callbacks(bool (*one_of)(uint64_t stream), uint64_t stream);   // while one_of() says that some of these are out
+  void wait_callbacks(bool (*one_of)(uint64_t stream), uint64_t stream, unsigned most_ms = ~0u);   // while one_of() says that some of these are out
 
   // Answers of `cached` calls. The key is the op, the context and the encoded arguments.
   bool find_cached(uint16_t op, uint32_t context, const wire::Buffer& key, Reply* reply);

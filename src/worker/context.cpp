@@ -2,6 +2,7 @@
 // context a call runs in comes with every call (Session::use_context).
 #include "worker/handlers.h"
 #include "worker/memory.h"
+#include "worker/mirror.h"
 #include "worker/staging.h"
 
 namespace worker::serve {
@@ -21,7 +22,10 @@ static int end_context(Session& s, Request& q, CUcontext context, uint32_t index
   s.staging().context_going(context);
   int rc = driver_call();
   s.staging().context_gone(context);
-  if (owns_memory) s.memory().context_gone(index);
+  if (owns_memory) {
+    s.memory().context_gone(index);
+    s.mirror().context_gone(index);
+  }
   return rc;
 }
 

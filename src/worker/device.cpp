@@ -9,13 +9,10 @@ namespace worker::serve {
 
 // What the driver offers within one process but we do not between two machines.
 static constexpr CUdevice_attribute kNotRemote[] = {
-    CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY,
-    CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS,
     CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS,
     CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS_USES_HOST_PAGE_TABLES,
     CU_DEVICE_ATTRIBUTE_HOST_NATIVE_ATOMIC_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST,
-    CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM,
     CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_DMA_BUF_SUPPORTED,
@@ -35,6 +32,7 @@ static int attribute(Session& s, int* value, CUdevice_attribute which, CUdevice 
     for (CUdevice_attribute a : kNotRemote)
       if (a == which) *value = 0;
   if (!rc && which == CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES) *value &= CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+  if (!rc && which == CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY) *value = managed_remotely(s, device);
   return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "worker/memory.h"
 
 #include "worker/handlers.h"
+#include "worker/mirror.h"
 
 namespace worker {
 
@@ -76,6 +77,12 @@ int current_device(Session& s) {
   return call(s.driver.cuCtxGetDevice, &device) ? -1 : device;
 }
 
+bool managed_remotely(Session& s, int device) {
+  int managed = 0, concurrent = 0;
+  return !call(s.driver.cuDeviceGetAttribute, &managed, CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, device) && managed &&
+         !call(s.driver.cuDeviceGetAttribute, &concurrent, CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS, device) && concurrent;
+}
+
 namespace serve {
 
 int cuMemGetInfo_v2(Session& s, Request&, wire::cuMemGetInfo_v2::Args&, wire::cuMemGetInfo_v2::Outs& o) {
@@ -99,10 +106,12 @@ int cuMemAlloc_v2(Session& s, Request& q, wire::cuMemAlloc_v2::Args& a, wire::cu
 
 int cuMemAllocManaged(Session& s, Request& q, wire::cuMemAllocManaged::Args& a, wire::cuMemAllocManaged::Outs& o) {
   const int device = current_device(s);
+  if (!managed_remotely(s, device)) return CUDA_ERROR_NOT_SUPPORTED;
   CUdeviceptr p = 0;
   int rc = charged(s.memory(), device, a.bytesize, [&] { return call(s.driver.cuMemAllocManaged, &p, a.bytesize, a.flags); });
   if (rc) return rc;
   s.memory().keep(Memory::address, p, {a.bytesize, device, q.header.context});
+  s.mirror().add_managed(p, a.bytesize, q.header.context);
   if (o.dptr) *o.dptr = p;
   return 0;
 }
@@ -135,10 +144,14 @@ int cuMemAllocPitch_v2(Session& s, Request& q, wire::cuMemAllocPitch_v2::Args& a
 
 int cuMemFree_v2(Session& s, Request& q, wire::cuMemFree_v2::Args& a, wire::cuMemFree_v2::Outs&) {
   Memory::Held held;
-  const bool known = s.memory().take(Memory::address, a.dptr, &held);   // first: after the driver's call the address may be given out again
+  const CUdeviceptr p = a.dptr;
+  uint64_t managed_bytes = 0;
+  const bool known = s.memory().take(Memory::address, p, &held);   // first: after the driver's call the address may be given out again
+  const bool managed = s.mirror().remove_managed(p, &managed_bytes);
   s.let_others_lead(q);
-  int rc = call(s.driver.cuMemFree_v2, a.dptr);
-  if (known && rc) s.memory().keep(Memory::address, a.dptr, held);
+  int rc = call(s.driver.cuMemFree_v2, p);
+  if (managed && rc) s.mirror().add_managed(p, managed_bytes, held.context);
+  if (known && rc) s.memory().keep(Memory::address, p, held);
   if (known && !rc) s.memory().refund(held.device, held.bytes);
   return rc;
 }

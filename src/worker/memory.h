@@ -56,6 +56,9 @@ class Memory {
   std::map<uint64_t, Mapping> mappings_;
 };
 
+// The device has managed memory that this process may touch while kernels run: the client's accesses are made here.
+bool managed_remotely(Session& s, int device);
+
 int current_device(Session& s);   // of this thread's current context; -1: none
 
 // Runs allocate() -> CUresult with the bytes charged; keeps the charge when it succeeds.

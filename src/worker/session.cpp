@@ -18,6 +18,7 @@
 #include "worker/image_store.h"
 #include "worker/memory.h"
 #include "worker/link.h"
+#include "worker/mirror.h"
 #include "worker/module.h"
 #include "worker/shared_handles.h"
 #include "worker/staging.h"
@@ -52,7 +53,8 @@ Session::Session(int socket, const ServeOptions& options)
       spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
       staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()),
       images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
-      callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)) {
+      callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)),
+      mirror_(std::make_unique<Mirror>(*this)) {
   table_.insert(0, Entry{});       // so that readers never meet the table's own first allocation
   layouts.insert(0, nullptr);
 }

@@ -36,6 +36,7 @@ class Links;
 class Callbacks;
 class HandleExchange;
 class ImageStore;
+class Mirror;
 
 // One call as it came. Valid on the thread that runs its handler.
 class Request {
@@ -151,6 +152,7 @@ class Session {
   Callbacks& callbacks() { return *callbacks_; }
   HandleExchange& handle_exchange() { return *handle_exchange_; }
   uint32_t client_host() const { return client_host_; }   // Hello::host
+  Mirror& mirror() { return *mirror_; }
 
   // By device: primary contexts that the client retains. Leader only.
   struct Primary { CUcontext real = nullptr; uint32_t index = 0; int retained = 0; };
@@ -208,6 +210,7 @@ class Session {
   std::unique_ptr<Links> links_;
   std::unique_ptr<Callbacks> callbacks_;
   std::unique_ptr<HandleExchange> handle_exchange_;
+  std::unique_ptr<Mirror> mirror_;
   std::unique_ptr<StdoutCapture> capture_;
 };
 

@@ -105,6 +105,7 @@ inline Driver fake_driver() {
   Driver d;
   d.cuCtxSetCurrent = [](CUcontext) { Fake::get().contexts_set++; return CUDA_SUCCESS; };
   d.cuCtxGetDevice = [](CUdevice* device) { *device = 0; return CUDA_SUCCESS; };
+  d.cuDeviceGetAttribute = [](int* value, CUdevice_attribute, CUdevice) { *value = 1; return CUDA_SUCCESS; };
   d.cuDevicePrimaryCtxRetain = [](CUcontext* c, CUdevice) { *c = reinterpret_cast<CUcontext>(0x1000); return CUDA_SUCCESS; };
   d.cuDevicePrimaryCtxRelease_v2 = [](CUdevice) { Fake::get().say("release"); return CUDA_SUCCESS; };
   d.cuDevicePrimaryCtxReset_v2 = [](CUdevice) { Fake::get().say("reset"); return CUDA_SUCCESS; };
@@ -125,6 +126,8 @@ inline Driver fake_driver() {
   d.cuEventQuery = [](CUevent) { return fake_query(); };
   d.cuEventSynchronize = [](CUevent) { return fake_wait(); };
   d.cuMemHostRegister_v2 = [](void*, size_t, unsigned) { Fake::get().registered++; return CUDA_SUCCESS; };
+  d.cuMemHostUnregister = [](void*) { Fake::get().registered--; return CUDA_SUCCESS; };
+  d.cuMemHostGetDevicePointer_v2 = [](CUdeviceptr* device, void* p, unsigned) { *device = CUdeviceptr(p); return CUDA_SUCCESS; };
   d.cuMemAlloc_v2 = fake_allocate;
   d.cuMemAllocManaged = [](CUdeviceptr* p, size_t n, unsigned) { return fake_allocate(p, n); };
   d.cuMemAllocPitch_v2 = [](CUdeviceptr* p, size_t* pitch, size_t width, size_t height, unsigned) {
