@@ -38,7 +38,6 @@ static bool resolve(uint64_t address, bool write) {
     return t_same < 100;                                  // but this is no access that we can grant
   }
   t_same = 0;
-  watch_on();
   if (r->heat[b] < 100) r->heat[b] += kWarm;
   if (state == stale) {
     r->ahead = b != r->expected ? 1 : r->ahead < 1024 ? r->ahead * 2 : 1024;
@@ -47,7 +46,9 @@ static bool resolve(uint64_t address, bool write) {
       return open_up(*r);
     }
   }
-  return !write || make_dirty(*r, b) || open_up(*r);
+  const bool good = !write || make_dirty(*r, b) || open_up(*r);
+  watch_on();
+  return good;
 }
 
 static bool writes(void* context) {

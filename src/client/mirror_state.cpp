@@ -61,7 +61,7 @@ Hold::~Hold() {
 bool inside() { return t_inside; }
 void host_function_runs(bool runs) { t_host_function = runs; }
 uint32_t due() { return g_due.load(std::memory_order_acquire); }
-uint32_t present() { return g_present.load(std::memory_order_acquire); }
+uint32_t present() { return g_present.load(); }
 
 Region* region_of(uint64_t address) {
   auto it = regions().upper_bound(address);
@@ -112,7 +112,7 @@ void set_state(Region& r, size_t block, Block state) {
   g_due.fetch_add(uint32_t(due), std::memory_order_release);
   const int present = int(state != stale) - int(before != stale);
   r.present += uint32_t(present);
-  g_present.fetch_add(uint32_t(present), std::memory_order_release);
+  g_present.fetch_add(uint32_t(present));             // the watcher looks at it after it has said that it sleeps: mirror_work.cpp
   if (r.heat[block] != kAlways) g_hot += size_t(int(state == open) - int(before == open));
   r.state[block] = state;
   if (state != stale && !r.listed) {
