@@ -46,6 +46,11 @@ EXPORT CUresult cuIpcOpenEventHandle(CUevent* phEvent, CUipcEventHandle handle) 
   if (rc == CUDA_SUCCESS) note_interprocess(*phEvent);
   return rc;
 }
+EXPORT CUresult cuEventDestroy_v2(CUevent hEvent) {
+  forget_record(number_of(hEvent));
+  return remote::cuEventDestroy_v2(hEvent);
+}
+EXPORT CUresult cuEventDestroy(CUevent hEvent) { return cuEventDestroy_v2(hEvent); }
 EXPORT CUresult cuEventRecord(CUevent hEvent, CUstream hStream) { return cuEventRecordWithFlags(hEvent, hStream, CU_EVENT_RECORD_DEFAULT); }
 EXPORT CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags) {
   Caller at = caller();

@@ -11,7 +11,7 @@ namespace client {
 namespace {
 // Direct-mapped: one that falls on another's place takes it.
 struct StreamPlace { uint64_t stream = 0, done = 0; uint32_t context = 0; };
-struct EventPlace { uint64_t event = 0, stream = 0, recorded = 0; uint32_t context = 0; bool done = false; };
+struct EventPlace { uint64_t event = 0, stream = 0, recorded = 0; uint32_t context = 0; bool done = false; uint64_t watched = 0; };   // watched: the question that the worker will answer by itself
 constexpr unsigned kStreams = 512, kEvents = 4096, kContexts = 64;
 StreamPlace g_streams[kStreams];
 EventPlace g_events[kEvents];
@@ -36,13 +36,17 @@ void raise_stream(uint32_t context, uint64_t stream, uint64_t call) {   // g_loc
 }
 }  // namespace
 
-void note_stream_done(uint32_t context, uint64_t stream, uint64_t call) {
+// The stream's own context, which need not be the caller's.
+static uint32_t context_of(uint64_t stream) { return wire::handle_index(number_of(stream_context(handle_of<CUstream>(stream)))); }
+
+static void note_stream_done(uint64_t stream, uint64_t call) {
+  const uint32_t context = context_of(stream);
   g_lock.lock();
   raise_stream(context, stream, call);
   g_lock.unlock();
 }
 
-void note_context_done(uint32_t context, uint64_t call) {
+static void note_context_done(uint32_t context, uint64_t call) {
   g_lock.lock();
   auto& c = context_place(context);
   if (c.context != context) c = {context, 0};
@@ -50,31 +54,41 @@ void note_context_done(uint32_t context, uint64_t call) {
   g_lock.unlock();
 }
 
-bool nothing_since_wait(const Caller& at, uint64_t stream) {
+// No call has been made since the last wait for the stream, or for all of its context.
+static bool nothing_since_wait(const Caller& at, uint64_t stream) {
   if (capturing()) return false;
   const uint64_t last = at.session->last_call();
+  const uint32_t context = context_of(stream);
   g_lock.lock();
-  bool nothing = last && stream_done(at.context, stream) >= last;
+  bool nothing = last && stream_done(context, stream) >= last;
   g_lock.unlock();
   return nothing;
 }
 
 void note_recorded(uint64_t event, const Caller& at, uint64_t stream, uint64_t call) {
   if (capturing()) return forget_record(event);
+  const uint32_t context = context_of(stream);
   g_lock.lock();
-  place_of(event) = {event, stream, call, at.context, false};
+  const EventPlace before = place_of(event);
+  place_of(event) = {event, stream, call, context, false, 0};
   g_lock.unlock();
+  if (before.watched) at.session->watched(before.watched, false);   // the answer is of no use any more
 }
 
 void forget_record(uint64_t event) {
+  uint64_t watched = 0;
   g_lock.lock();
-  if (place_of(event).event == event) place_of(event) = {};
+  if (EventPlace& p = place_of(event); p.event == event) {
+    watched = p.watched;
+    p = {};
+  }
   g_lock.unlock();
+  if (teleport::Session* s = watched ? teleport::Session::current() : nullptr) s->watched(watched, false);
 }
 
 void stop_following_events() { g_follow_events.store(false, std::memory_order_relaxed); }
 
-bool known_done(uint64_t event) {
+static bool known_done(uint64_t event) {
   if (!g_follow_events.load(std::memory_order_relaxed)) return false;
   g_lock.lock();
   EventPlace& p = place_of(event);
@@ -84,7 +98,8 @@ bool known_done(uint64_t event) {
   return done;
 }
 
-void note_event_done(uint64_t event, uint64_t asked) {
+// The worker has said so, to a question with that call number.
+static void note_event_done(uint64_t event, uint64_t asked) {
   g_lock.lock();
   EventPlace& p = place_of(event);
   if (p.event == event && p.recorded < asked) {   // else it was recorded anew meanwhile
@@ -92,6 +107,25 @@ void note_event_done(uint64_t event, uint64_t asked) {
     raise_stream(p.context, p.stream, p.recorded);
   }
   g_lock.unlock();
+}
+
+// The event's last record is known here; *asked: the question about it that the worker will come back to, 0: none.
+static bool followed(uint64_t event, uint64_t* asked) {
+  if (!g_follow_events.load(std::memory_order_relaxed)) return false;
+  g_lock.lock();
+  const EventPlace& p = place_of(event);
+  bool known = p.event == event;
+  *asked = known ? p.watched : 0;
+  g_lock.unlock();
+  return known;
+}
+static bool note_watched(uint64_t event, uint64_t asked) {
+  g_lock.lock();
+  EventPlace& p = place_of(event);
+  bool noted = p.event == event && p.recorded < asked;
+  if (noted) p.watched = asked;
+  g_lock.unlock();
+  return noted;
 }
 
 // What any call answers that need not be sent: an error that came meanwhile.
@@ -123,7 +157,7 @@ CUresult wait_for_stream(const Caller& at, uint64_t stream) {
   a.hStream = stream;
   uint64_t number;
   CUresult rc = ask(at, wire::op::cuStreamSynchronize, a, &number);
-  if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
+  if (rc == CUDA_SUCCESS) note_stream_done(stream, number);
   return looked(wire::op::cuStreamSynchronize, work, rc);
 }
 
@@ -134,10 +168,32 @@ static CUresult ask_event(uint16_t op, CUevent event) {
   if (!known(e, wire::kCUevent)) return CUDA_ERROR_INVALID_HANDLE;
   const uint64_t work = work_begun();
   if (known_done(e)) return looked(op, work, without_asking(at));
+  uint64_t asked = 0;
+  const bool follow = op == wire::op::cuEventQuery && at.context && followed(e, &asked);
+  if (asked) {
+    if (!at.session->watch_ends(asked)) {
+      CUresult late = without_asking(at);
+      return late ? late : CUDA_ERROR_NOT_READY;
+    }
+    note_event_done(e, asked);
+    return looked(op, work, without_asking(at));
+  }
   wire::cuEventQuery::Args a;   // of cuEventSynchronize too
   a.hEvent = e;
+  teleport::Reply reply;
   uint64_t number;
-  CUresult rc = ask(at, op, a, &number);
+  CUresult rc;
+  {
+    teleport::Call call(*at.session, op, at.context, uint16_t(at.flags | (follow ? wire::kTellWhenDone : 0)));
+    a.put(call.in());
+    number = call.number();
+    if (follow) at.session->watch(number);
+    rc = CUresult(call.wait(&reply));
+  }
+  if (follow) {
+    bool pending = rc == CUDA_ERROR_NOT_READY && reply.result == rc && note_watched(e, number);
+    at.session->watched(number, pending);
+  }
   if (rc == CUDA_SUCCESS) note_event_done(e, number);
   return looked(op, work, rc);
 }
@@ -156,7 +212,7 @@ static CUresult query_stream(const Caller& at, uint64_t stream) {
   a.hStream = stream;
   uint64_t number;
   CUresult rc = ask(at, wire::op::cuStreamQuery, a, &number);
-  if (rc == CUDA_SUCCESS) note_stream_done(at.context, stream, number);
+  if (rc == CUDA_SUCCESS) note_stream_done(stream, number);
   return looked(wire::op::cuStreamQuery, work, rc);
 }
 

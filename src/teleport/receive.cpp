@@ -65,7 +65,7 @@ void Session::pass_on_reading() {
       return;   // reading_ stays true: it is the reader now
     }
   reading_ = false;
-  if ((!unasked_bytes_ && !callbacks_started_) || dead()) return;
+  if (!wants_listener() || dead()) return;
   listener_signal_.signal_all();
   if (receiver_.buffered(1) && listener_event_ >= 0) eventfd_write(listener_event_, 1);
 }
@@ -88,6 +88,14 @@ bool Session::read_message(uint64_t spin_ns) {
       base::log(base::Level::error, "call %llu (%s) failed with CUDA error %d", (unsigned long long)m.call, wire::op_name(m.op), m.result);
       return receiver_.skip(m.bytes);
     }
+    case wire::Kind::event_done:
+      if (m.result) {
+        int none = 0;
+        async_error_.compare_exchange_strong(none, m.result, std::memory_order_acq_rel);
+        note_error(m.result);
+      }
+      watched(m.call, false);
+      return receiver_.skip(m.bytes);
     case wire::Kind::callback:
       receive_lock_.lock();
       callbacks_.push_back(m.offset);
@@ -186,6 +194,31 @@ bool Session::take_text(const wire::MessageHeader& m) {
   return receiver_.skip((8 - m.bulk_bytes % 8) % 8);
 }
 
+void Session::watch(uint64_t call) {
+  receive_lock_.lock();
+  watches_.push_back(call);
+  receive_lock_.unlock();
+}
+
+void Session::watched(uint64_t call, bool pending) {
+  receive_lock_.lock();
+  auto it = watches_.begin();
+  while (it != watches_.end() && *it != call) ++it;
+  if (it != watches_.end()) {
+    if (pending) wake_listener();
+    else watches_.erase(it);
+  }
+  receive_lock_.unlock();
+}
+
+bool Session::watch_ends(uint64_t call) {
+  receive_lock_.lock();
+  bool pending = false;
+  for (uint64_t w : watches_) pending |= w == call;
+  receive_lock_.unlock();
+  return !pending || dead();
+}
+
 void Session::wake_listener() {
   if (listener_event_ < 0) listener_event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (!listener_started_) listener_started_ = start_thread(listener_main, this);
@@ -197,7 +230,7 @@ void* Session::listener_main(void* self) {
   while (!s.dead()) {
     uint32_t seen = s.listener_signal_.count();
     s.receive_lock_.lock();
-    bool wanted = s.unasked_bytes_ || s.callbacks_started_, read = wanted && !s.reading_;
+    bool read = s.wants_listener() && !s.reading_;
     if (read) s.reading_ = true;
     s.receive_lock_.unlock();
     if (!read) {

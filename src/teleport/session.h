@@ -90,6 +90,11 @@ class TF_API Session {
   void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed
   void forget_host_write(uint64_t call);
   bool host_write_pending(const void* p, uint64_t n);     // a read into any of these bytes is still on its way
+  // A question whose answer may be "not yet": if it is, the worker says later when it has become true, and watch_ends() then. Both before and after
+  // the question is asked, the second with whether it was to be watched.
+  void watch(uint64_t call);
+  void watched(uint64_t call, bool pending);
+  bool watch_ends(uint64_t call);                         // true: the worker has said so (or the session is over)
   // run(user) is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent.
   using CallbackRunner = void (*)(uint64_t number);
   void start_callbacks(CallbackRunner run);
@@ -167,6 +172,8 @@ class TF_API Session {
   Waiter* waiters_ = nullptr;
   std::vector<PendingHostWrite> host_writes_;
   uint64_t unasked_bytes_ = 0;                            // of host_writes_ still to come
+  std::vector<uint64_t> watches_;                         // calls whose event_done has not come
+  bool wants_listener() const { return unasked_bytes_ || callbacks_started_ || !watches_.empty(); }
   bool listener_started_ = false, callbacks_started_ = false;
   int listener_event_ = -1;                               // wakes the listener for what a reader has left in receiver_
   std::vector<uint64_t> callbacks_;

@@ -43,6 +43,7 @@ static_assert(sizeof(HelloReply) == 32);
 enum CallFlag : uint16_t {
   kWantsReply = 1,         // else an error is reported with an AsyncError message
   kPerThread = 2,          // made through a _ptsz/_ptds name
+  kTellWhenDone = 4,       // cuEventQuery: if the answer is NOT_READY, an event_done message shall follow
 };
 // Followed by `bytes` of encoded arguments (a multiple of 8), then bulk_bytes of raw data, padded with up to 7 bytes to a multiple of 8.
 struct CallHeader {
@@ -60,6 +61,7 @@ enum class Kind : uint16_t {
   host_write = 2,   // bulk data of a device-to-host copy: belongs at `offset` of the destination named by `call`
   async_error = 3,  // `call`, which wanted no reply, failed with `result`; sent before the reply to any later call
   callback = 4,     // run host function `offset`; the worker's stream waits for tfCallbackDone
+  event_done = 16,  // the event of the question `call` (cuEventQuery, answered NOT_READY) has finished, with `result`; what it covers came before
   text = 5,         // what device code printed: bulk data for fd `result` (1 or 2)
 };
 // Followed by `bytes` of encoded results (a multiple of 8), then bulk_bytes of raw data, padded to a multiple of 8.

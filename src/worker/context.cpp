@@ -1,5 +1,6 @@
 // The calls of api/cuda/context.api that make and end contexts. The client's number of a context is bound to the driver's object here; which
 // context a call runs in comes with every call (Session::use_context).
+#include "worker/event_watch.h"
 #include "worker/handlers.h"
 #include "worker/memory.h"
 #include "worker/mirror.h"
@@ -19,6 +20,7 @@ static int end_context(Session& s, Request& q, CUcontext context, uint32_t index
   call(s.driver.cuCtxSetCurrent, CUcontext(nullptr));
   s.forget_context();
   s.let_others_lead(q);
+  s.event_watch().context_going(context);
   s.staging().context_going(context);
   int rc = driver_call();
   s.staging().context_gone(context);

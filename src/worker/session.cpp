@@ -15,6 +15,7 @@
 #include "limiter/memory_quota.h"
 #include "wire/opcodes.h"
 #include "worker/callback.h"
+#include "worker/event_watch.h"
 #include "worker/image_store.h"
 #include "worker/memory.h"
 #include "worker/link.h"
@@ -55,6 +56,7 @@ Session::Session(int socket, const ServeOptions& options)
       images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
       callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)),
       mirror_(std::make_unique<Mirror>(*this)) {
+  event_watch_ = std::make_unique<EventWatch>(*this);
   table_.insert(0, Entry{});       // so that readers never meet the table's own first allocation
   layouts.insert(0, nullptr);
 }

@@ -37,6 +37,7 @@ class Callbacks;
 class HandleExchange;
 class ImageStore;
 class Mirror;
+class EventWatch;
 
 // One call as it came. Valid on the thread that runs its handler.
 class Request {
@@ -149,6 +150,7 @@ class Session {
   Modules& modules() { return *modules_; }
   Links& links() { return *links_; }
   ImageStore& images() { return *images_; }
+  EventWatch& event_watch() { return *event_watch_; }
   Callbacks& callbacks() { return *callbacks_; }
   HandleExchange& handle_exchange() { return *handle_exchange_; }
   uint32_t client_host() const { return client_host_; }   // Hello::host
@@ -212,6 +214,7 @@ class Session {
   std::unique_ptr<HandleExchange> handle_exchange_;
   std::unique_ptr<Mirror> mirror_;
   std::unique_ptr<StdoutCapture> capture_;
+  std::unique_ptr<EventWatch> event_watch_;      // last: its thread uses the others
 };
 
 }  // namespace worker

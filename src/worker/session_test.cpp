@@ -210,6 +210,36 @@ TEST_F(Protocol, CallbacksRunInTheClient) {
   Fake::get().host_functions.clear();
 }
 
+// Who asks for an event too early and wants to be told is told; a destroyed event is not looked at any more.
+TEST_F(Protocol, TellsWhenAnEventHasFinished) {
+  greet();
+  wire::cuEventQuery::Args query;
+  wire::cuEventCreate::Args e;
+  wire::cuEventDestroy_v2::Args destroy;
+  Fake::get().set_busy(true);
+  for (uint32_t number : {50, 51}) {
+    destroy.hEvent = query.hEvent = e.phEvent = fake_handle(wire::kCUevent, number);
+    client->call(wire::op::cuEventCreate, e);
+    uint64_t first = client->call(wire::op::cuEventQuery, query, kReply | wire::kTellWhenDone);
+    EXPECT_EQ(CUDA_ERROR_NOT_READY, client->until_reply(first).header.result);
+    if (number == 50) client->call(wire::op::cuEventDestroy_v2, destroy);
+  }
+  uint64_t second = client->call(wire::op::cuEventQuery, query, kReply | wire::kTellWhenDone);   // by another thread of the program
+  EXPECT_EQ(CUDA_ERROR_NOT_READY, client->until_reply(second).header.result);
+  usleep(20'000);
+  EXPECT_TRUE(client->others.empty());
+  Fake::get().set_busy(false);
+  for (uint64_t expected : {second - 1, second}) {
+    FakeClient::Message m;
+    ASSERT_TRUE(client->read(&m));
+    EXPECT_EQ(wire::Kind::event_done, m.header.kind);
+    EXPECT_EQ(expected, m.header.call);
+    EXPECT_EQ(0, m.header.result);
+  }
+  EXPECT_EQ(0, synchronize());
+  EXPECT_TRUE(client->others.empty());
+}
+
 TEST_F(Protocol, EndsWhileACallbackRuns) {
   greet();
   wire::tfCallback::Args a;

@@ -1,6 +1,7 @@
 // Waiting for the GPU. A short wait is polled for while this thread leads and no call is there to be run, because handing over costs more than
 // it; a longer one is left to the driver, with another thread leading.
 #include "base/futex.h"
+#include "worker/event_watch.h"
 #include "worker/handlers.h"
 
 namespace worker {
@@ -56,6 +57,7 @@ int cuEventQuery(Session& s, Request& q, wire::cuEventQuery::Args& a, wire::cuEv
   if (!s.real(a.hEvent, wire::kCUevent, &event)) return CUDA_ERROR_INVALID_HANDLE;
   int rc = call(s.driver.cuEventQuery, event);
   q.waited = rc == 0;
+  if (rc == CUDA_ERROR_NOT_READY && q.header.flags & wire::kTellWhenDone) s.event_watch().add(q.call, event, s.use_context(q.header.context));
   return rc;
 }
 

@@ -52,6 +52,21 @@ int main() {
   CU(cuEventQuery(event));
   CU(cuStreamQuery(stream));
 
+  // Recorded while another context is current: to wait for that one says nothing.
+  CUcontext second_context = nullptr;
+  CU(cuCtxCreate_v2(&second_context, 0, gpu.device));
+  CU(cuCtxSetCurrent(gpu.context));
+  CU(launch(slow, 1, 1, stream, word, 4u, kSlow));
+  CU(cuCtxSetCurrent(second_context));
+  CU(cuEventRecord(event, stream));
+  CU(cuCtxSynchronize());
+  EXPECT(CUDA_ERROR_NOT_READY, cuEventQuery(event));
+  CU(cuEventSynchronize(event));
+  CU(cuEventQuery(event));
+  CU(cuCtxDestroy_v2(second_context));
+  CU(cuCtxSetCurrent(gpu.context));
+  CHECK(read_word(word) == 4);
+
   // A program that does nothing but ask sees the end, and what the event covers.
   for (unsigned round = 0; round < 5; round++) {
     CU(launch(slow, 1, 1, stream, word, 10u + round, 2'000'000ull));

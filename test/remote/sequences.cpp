@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   Gpu gpu;
   const int rounds = atoi(argv[2]);
   g_step = gpu.kernel("step");
+  CUfunction slow = gpu.kernel("slow_store");
   g_value = allocate(1 << 20);
   CUdeviceptr second = allocate(1 << 20);
   CU(cuStreamCreate(&g_stream, CU_STREAM_NON_BLOCKING));
@@ -40,6 +41,7 @@ int main(int argc, char** argv) {
   CUkernel kernel;
   CU(cuLibraryGetKernel(&kernel, library, "step"));
   forward(g_stream);
+  CU(launch(slow, 1, 1, g_stream, second, 1u, 1ull));
   CU(cuStreamSynchronize(g_stream));
 
   CUdeviceptr mapped = 0;
@@ -103,6 +105,11 @@ int main(int argc, char** argv) {
          CU(cuEventRecord(event, g_stream));
          CU(cuEventSynchronize(event));
          for (int i = 0; i < 10; i++) CU(cuEventQuery(event));
+       }},
+      {"event_polled", [&] {   // until it is done, and that is all that the program does
+         CU(launch(slow, 1, 1, g_stream, second, 1u, 1'000'000ull));
+         CU(cuEventRecord(event, g_stream));
+         while (cuEventQuery(event) == CUDA_ERROR_NOT_READY) {}
        }},
       {"graph", [&] { CU(cuGraphLaunch(executable, g_stream)); }},
       {"questions", [&] {
