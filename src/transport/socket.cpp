@@ -49,7 +49,7 @@ long Connection::receive(void* to, size_t n, uint64_t spin_ns, int timeout_ms) {
     if (got == 0) return 0;
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return 0;
-    if (until && base::now_ns() < until) { base::pause(); continue; }
+    if (until && base::now_ns() < until) { base::rest(); continue; }
     if (timeout_ms < 0) continue;
     pollfd p{fd_, POLLIN, 0};
     int ready = poll(&p, 1, timeout_ms);
