@@ -50,7 +50,8 @@ def remote(api, c):
                 b.append(f"  if (!a.{n}) return {code['handle']};")
             if n in c.words["destroys"]:
                 b.append(f"  if (a.{n} < wire::kReserved[wire::k{p.base}]) return {code['handle']};")
-            b.append(f"  if (!known(a.{n}, wire::k{p.base}, {strict})) return {code['handle']};")
+            bad = code["context"] if p.base == "CUcontext" else code["handle"]
+            b.append(f"  if (!known(a.{n}, wire::k{p.base}, {strict})) return {bad};")
             if p.base == "CUevent" and c.file not in FOLLOWED:
                 b.append("  stop_following_events();")
         elif s.kind in ("string", "in", "inout"):

@@ -10,6 +10,7 @@ def handler(api, c):
     slots = plan(api, c)
     custom = c.words["custom_worker"]
     nvml = c.library == "nvml"
+    bad_context = "CUDA_ERROR_INVALID_CONTEXT"
     bad_handle = "NVML_ERROR_INVALID_ARGUMENT" if nvml else "CUDA_ERROR_INVALID_HANDLE"
     missing = "NVML_ERROR_FUNCTION_NOT_FOUND" if nvml else "CUDA_ERROR_NOT_SUPPORTED"
     b = [f"static void handle_{c.name}(Session& s, Request& q) {{"]
@@ -38,7 +39,8 @@ def handler(api, c):
                 call.append(f"a.{n}")
             elif s.kind == "handle":
                 taken = "take" if n in c.words["destroys"] else "real"
-                b.append(f"  {p.base} h_{n}{{}}; if (!rc && !s.{taken}(a.{n}, wire::k{p.base}, &h_{n})) rc = {bad_handle};")
+                bad = bad_context if p.base == "CUcontext" else bad_handle
+                b.append(f"  {p.base} h_{n}{{}}; if (!rc && !s.{taken}(a.{n}, wire::k{p.base}, &h_{n})) rc = {bad};")
                 call.append(f"h_{n}")
             elif s.kind == "create":
                 b.append(f"  {p.base} h_{n}{{}};")

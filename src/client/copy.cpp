@@ -230,12 +230,6 @@ EXPORT CUresult cuMemcpyAtoHAsync_v2(void* dstHost, CUarray srcArray, size_t src
 }
 EXPORT CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount) { return unified(dst, src, ByteCount, nullptr, Wait::done); }
 EXPORT CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream hStream) { return unified(dst, src, ByteCount, hStream, Wait::none); }
-EXPORT CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext, CUdeviceptr srcDevice, CUcontext, size_t ByteCount) {
-  return remote::cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);   // unified addresses say where each side is
-}
-EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext, CUdeviceptr srcDevice, CUcontext, size_t ByteCount, CUstream hStream) {
-  return remote::cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
-}
 EXPORT CUresult cuMemcpyBatchAsync_v2(CUdeviceptr* dsts, CUdeviceptr* srcs, size_t* sizes, size_t count, CUmemcpyAttributes*, size_t*, size_t, CUstream hStream) {
   if (!dsts || !srcs || !sizes || !count) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; i++)

@@ -24,7 +24,8 @@ static CUmemorytype resolve(CUmemorytype type, CUdeviceptr device, const void** 
   return type == CU_MEMORYTYPE_UNIFIED ? CU_MEMORYTYPE_DEVICE : type;
 }
 
-static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait) {
+// peer: what c was made from, when each side has its context.
+static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait, const CUDA_MEMCPY3D_PEER* peer = nullptr) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!c.WidthInBytes || !c.Height || !c.Depth) return CUDA_SUCCESS;
@@ -66,8 +67,17 @@ static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait) {
   if (c.srcMemoryType == CU_MEMORYTYPE_DEVICE) device_reaches(c.srcDevice);
   if (c.dstMemoryType == CU_MEMORYTYPE_DEVICE) device_reaches(c.dstDevice);
   c.srcHost = nullptr; c.dstHost = nullptr; c.srcArray = nullptr; c.dstArray = nullptr;
-  CUresult rc = remote::tfCopyBox(src_array, dst_array, &c, sizeof c, stream);
-  return rc || wait == Wait::none || (!host_sees(c.srcDevice) && !host_sees(c.dstDevice)) ? rc : remote::cuStreamSynchronize(stream);
+  const bool seen = host_sees(c.srcDevice) || host_sees(c.dstDevice);
+  CUresult rc;
+  if (peer) {
+    CUDA_MEMCPY3D_PEER p = *peer;
+    p.srcMemoryType = c.srcMemoryType; p.srcPitch = c.srcPitch; p.srcHeight = c.srcHeight; p.srcHost = nullptr; p.srcArray = nullptr; p.srcContext = nullptr;
+    p.dstMemoryType = c.dstMemoryType; p.dstPitch = c.dstPitch; p.dstHeight = c.dstHeight; p.dstHost = nullptr; p.dstArray = nullptr; p.dstContext = nullptr;
+    rc = remote::tfCopyBoxPeer(src_array, peer->srcContext, dst_array, peer->dstContext, &p, sizeof p, wait == Wait::done, stream);
+  } else {
+    rc = remote::tfCopyBox(src_array, dst_array, &c, sizeof c, stream);
+  }
+  return rc || wait == Wait::none || !seen ? rc : remote::cuStreamSynchronize(stream);
 }
 
 }  // namespace client
@@ -80,7 +90,7 @@ EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* pCopy, CUstream hStream)
 EXPORT CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* pCopy) { return pCopy ? copy_box(*pCopy, nullptr, Wait::done) : CUDA_ERROR_INVALID_VALUE; }
 EXPORT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) { return pCopy ? copy_box(*pCopy, hStream, Wait::none) : CUDA_ERROR_INVALID_VALUE; }
 
-static CUDA_MEMCPY3D without_contexts(const CUDA_MEMCPY3D_PEER& p) {   // unified addresses say on which device each side is
+static CUDA_MEMCPY3D without_contexts(const CUDA_MEMCPY3D_PEER& p) {
   CUDA_MEMCPY3D c{};
   c.srcXInBytes = p.srcXInBytes; c.srcY = p.srcY; c.srcZ = p.srcZ; c.srcLOD = p.srcLOD; c.srcMemoryType = p.srcMemoryType; c.srcHost = p.srcHost; c.srcDevice = p.srcDevice;
   c.srcArray = p.srcArray; c.srcPitch = p.srcPitch; c.srcHeight = p.srcHeight;
@@ -89,7 +99,7 @@ static CUDA_MEMCPY3D without_contexts(const CUDA_MEMCPY3D_PEER& p) {   // unifie
   c.WidthInBytes = p.WidthInBytes; c.Height = p.Height; c.Depth = p.Depth;
   return c;
 }
-EXPORT CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) { return pCopy ? copy_box(without_contexts(*pCopy), nullptr, Wait::done) : CUDA_ERROR_INVALID_VALUE; }
+EXPORT CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) { return pCopy ? copy_box(without_contexts(*pCopy), nullptr, Wait::done, pCopy) : CUDA_ERROR_INVALID_VALUE; }
 EXPORT CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
-  return pCopy ? copy_box(without_contexts(*pCopy), hStream, Wait::none) : CUDA_ERROR_INVALID_VALUE;
+  return pCopy ? copy_box(without_contexts(*pCopy), hStream, Wait::none, pCopy) : CUDA_ERROR_INVALID_VALUE;
 }

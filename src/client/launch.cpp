@@ -1,10 +1,13 @@
 // Launches: packed by the kernel's layout into one queued call; what a driver refuses at the call is refused here, at the call.
+#include <stdlib.h>
+
 #include "client/context.h"
 #include "client/devices.h"
 #include "client/launch.h"
 #include "client/mirror.h"
 #include "client/module.h"
 #include "client/remote.h"
+#include "client/stream.h"
 #include "wire/session.h"
 
 namespace client {
@@ -47,7 +50,7 @@ static bool portable_cluster(const Kernel* k, int device, uint32_t cluster) {
   return cluster <= 8 && device_info(device).clusters;
 }
 
-static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
+static CUresult queue_launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
@@ -114,6 +117,16 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
     raise(k->good_cluster, cluster);
   }
   return rc;
+}
+
+// CUDA_LAUNCH_BLOCKING: the kernel has run when its launch returns, and what went wrong is the launch's own answer.
+static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, void** kernelParams, void** extra) {
+  CUresult rc = queue_launch(f, c, cooperative, kernelParams, extra);
+  static const bool blocks = [] {
+    const char* text = getenv("CUDA_LAUNCH_BLOCKING");
+    return text && atoi(text) != 0;
+  }();
+  return rc || !blocks || capturing() ? rc : remote::cuStreamSynchronize(c.hStream);
 }
 
 static CUlaunchConfig config_of(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream) {

@@ -58,12 +58,12 @@ EXPORT CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned i
 
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   CUresult rc = remote::cuMemAllocAsync(dptr, bytesize, hStream);
-  if (!rc) add_range(*dptr, bytesize, Place::device);
+  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled);
   return rc;
 }
 EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
   CUresult rc = remote::cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream);
-  if (!rc) add_range(*dptr, bytesize, Place::device);
+  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled);
   return rc;
 }
 

@@ -9,11 +9,12 @@ namespace client {
 enum class Place : uint8_t { device, pinned, registered, managed, mapped };   // mapped: device memory of cuMemMap, perhaps in several pieces
 
 inline constexpr unsigned kVariable = 1u << 31;   // Range::flags of managed memory: a module's variable
+inline constexpr unsigned kPooled = 1;   // from a pool: of the pool's device, whatever context was current
 
 struct Range {
   uint64_t base = 0, bytes = 0;
   Place place = Place::device;
-  unsigned flags = 0;            // of cuMemHostAlloc or cuMemHostRegister
+  unsigned flags = 0;            // of cuMemHostAlloc or cuMemHostRegister; of device memory kPooled
   int device = 0;
   uint64_t context = 0;          // handle of the context that it was made in
   uint64_t id = 0;               // CU_POINTER_ATTRIBUTE_BUFFER_ID

@@ -6,8 +6,29 @@
 
 namespace client {
 
+// What only the driver knows of memory that is not simply its context's: of pools, of VMM mappings, of module globals.
+static CUresult ask(CUpointer_attribute which, CUdeviceptr ptr, void* to) {
+  unsigned long long value = 0;
+  CUmemoryPool pool{};
+  CUcontext context{};
+  if (CUresult rc = remote::tfPointerAttribute(unsigned(which), ptr, &value, &pool, &context)) return rc;
+  switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT: memcpy(to, &context, sizeof context); break;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: memcpy(to, &pool, sizeof pool); break;
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: value &= CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR; memcpy(to, &value, sizeof value); break;
+    default: memcpy(to, &value, sizeof(int)); break;
+  }
+  return CUDA_SUCCESS;
+}
+
 static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr ptr, void* to) {
   bool host = is_host(r.place), managed = r.place == Place::managed;
+  if (r.place == Place::device && r.flags & kPooled) switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT: case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
+      return ask(which, ptr, to);
+    default: break;
+  }
   auto put = [to](auto value) { memcpy(to, &value, sizeof value); return CUDA_SUCCESS; };
   switch (which) {
     case CU_POINTER_ATTRIBUTE_CONTEXT: return put(r.context);
@@ -49,7 +70,7 @@ static bool find(CUdeviceptr ptr, Range* r, CUpointer_attribute which) {
   size_t bytes = 0;
   if (ptr == 0 || remote::cuMemGetAddressRange_v2(&base, &bytes, ptr) != CUDA_SUCCESS) return false;
   *r = Range{base, bytes};
-  if (Context* c = current()) r->context = c->handle, r->device = c->device;
+  r->flags = kPooled;
   return true;
 }
 

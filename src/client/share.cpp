@@ -152,6 +152,6 @@ EXPORT CUresult cuMemPoolImportPointer(CUdeviceptr* ptr_out, CUmemoryPool pool, 
   CUresult rc = remote::cuMemPoolImportPointer(ptr_out, pool, shareData);
   CUdeviceptr base = 0;
   size_t bytes = 0;
-  if (rc == CUDA_SUCCESS && remote::cuMemGetAddressRange_v2(&base, &bytes, *ptr_out) == CUDA_SUCCESS) add_range(base, bytes, Place::device);
+  if (rc == CUDA_SUCCESS && remote::cuMemGetAddressRange_v2(&base, &bytes, *ptr_out) == CUDA_SUCCESS) add_range(base, bytes, Place::device, kPooled);
   return rc;
 }

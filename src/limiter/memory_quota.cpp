@@ -66,6 +66,14 @@ void MemoryQuota::refund(int device, uint64_t bytes) {
   take_off(block_->used[device], take_off(slot_bytes(device), bytes));
 }
 
+int MemoryQuota::device_index(uint64_t key) {
+  for (int i = 0; i < kMaxDevices; i++) {
+    uint64_t there = 0;
+    if (block_->keys[i].compare_exchange_strong(there, key, std::memory_order_acq_rel) || there == key) return i;
+  }
+  return -1;
+}
+
 uint64_t MemoryQuota::used(int device) const { return counted(device) ? block_->used[device].load(std::memory_order_acquire) : 0; }
 
 uint64_t MemoryQuota::slot_used(int slot, int device) const {

@@ -30,6 +30,10 @@ class MemoryQuota {
   // Gives back at most what this slot holds on the device.
   void refund(int device, uint64_t bytes);
 
+  // The place of a device in the counts: the same for all sessions that name it by the same key (not 0), whatever number it has with them.
+  // -1: more devices than are counted.
+  int device_index(uint64_t key);
+
   uint64_t limit() const { return block_->limit; }      // bytes per device, 0: none
   uint64_t used(int device) const;                      // bytes, over all slots
   uint64_t slot_used(int slot, int device) const;       // bytes
@@ -59,12 +63,13 @@ class MemoryQuota {
   };
   struct Block {
     uint64_t magic, limit, reserved[6];
+    Bytes keys[kMaxDevices];
     Bytes used[kMaxDevices];
     Slot slots[kMaxSlots];
   };
   static_assert(Bytes::is_always_lock_free && sizeof(Bytes) == 8);
   static_assert(sizeof(Slot) == 192 && offsetof(Slot, taken) == 128);
-  static_assert(offsetof(Block, used) == 64 && offsetof(Block, slots) == 192 && sizeof(Block) == 192 + 512 * 192);
+  static_assert(offsetof(Block, used) == 192 && offsetof(Block, slots) == 320 && sizeof(Block) == 320 + 512 * 192);
 
   bool map(int fd);
   Bytes& slot_bytes(int device) { return block_->slots[slot_].used[device]; }

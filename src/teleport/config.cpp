@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "teleport/connection_url.h"
+#include "wire/environment.h"
 
 namespace teleport {
 
@@ -94,6 +95,20 @@ bool resolve_endpoint(Endpoint* endpoint, const char** why) {
     return false;
   }
   return parse_or_complain(text.c_str(), kUrl, endpoint, why);
+}
+
+std::string driver_environment() {
+  std::string lines;
+  for (const char* name : wire::kDriverVariables) {
+    const char* value = getenv(name);
+    if (!value) continue;
+    std::string line = std::string(name) + "=" + value;
+    for (char& c : line)
+      if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';   // no value that the driver knows has such letters
+    if (lines.size() + line.size() < wire::kMaxEnvironment) lines += line + "\n";
+    else base::log(base::Level::warn, "%s is too long and is left out", name);
+  }
+  return lines;
 }
 
 uint32_t max_cache_request_count() {

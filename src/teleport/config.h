@@ -2,6 +2,8 @@
 #pragma once
 #include <stdint.h>
 
+#include <string>
+
 namespace teleport {
 
 // A worker to connect to by TCP. `version` is opaque: it is handed to the worker with the hello.
@@ -14,6 +16,9 @@ struct Endpoint {
 // Fills *endpoint from TENSOR_FUSION_OPERATOR_CONNECTION_INFO, else by asking TENSOR_FUSION_OPERATOR_GET_CONNECTION_URL (which
 // may take up to 5 minutes). False: *why is a static text and one line about it has gone to stderr.
 bool resolve_endpoint(Endpoint* endpoint, const char** why);
+
+// The variables of wire/environment.h that are set, as they travel.
+std::string driver_environment();
 
 // TF_MAX_CACHE_REQUEST_COUNT: how many queued calls may wait before they are sent.
 uint32_t max_cache_request_count();

@@ -19,44 +19,64 @@
 namespace teleport {
 
 std::atomic<uint64_t> g_calls{0}, g_waits{0}, g_image_bytes{0};
-constinit std::atomic<Session*> Session::g_current_{nullptr};
+constinit std::atomic<Session*> Session::g_current_{nullptr}, Session::g_nvml_{nullptr};
 static constinit Lock g_open_lock;
 static constinit std::atomic<bool> g_forked{false};
 static constexpr int kConnectTimeoutMs = 4000;   // an unreachable worker is an error within 5 s
 
 bool Session::forked() { return g_forked.load(std::memory_order_acquire); }
 
+Session* Session::connect(std::string environment, int* error) {
+  *error = kNotInitialized;
+  if (forked()) return nullptr;
+  Endpoint endpoint{};
+  const char* why = "";
+  *error = kNoDevice;
+  if (!resolve_endpoint(&endpoint, &why)) return nullptr;
+  int fd = transport::connect_tcp(endpoint.host, endpoint.port, kConnectTimeoutMs, &why);
+  if (fd < 0) {
+    base::complain("cannot reach the worker at %s port %u: %s. Is tensor-fusion-worker running there?", endpoint.host, endpoint.port, why);
+    return nullptr;
+  }
+  auto* s = new Session(fd, endpoint, static_cast<std::string&&>(environment));
+  if (s->hello(endpoint) != 0) return nullptr;
+  if (!current() && !current_for_nvml()) {
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    start_statistics();
+  }
+  start_thread(pump_main, s);
+  base::log(base::Level::info, "connected to the worker at %s port %u, session %llu", endpoint.host, endpoint.port, (unsigned long long)s->session_id_);
+  return s;
+}
+
 Session* Session::open(int* error) {
   if (Session* s = current()) return s;
   g_open_lock.lock();
   Session* s = current();
-  *error = kNotInitialized;
-  if (!s && !forked()) {
-    Endpoint endpoint{};
-    const char* why = "";
-    *error = kNoDevice;
-    if (resolve_endpoint(&endpoint, &why)) {
-      int fd = transport::connect_tcp(endpoint.host, endpoint.port, kConnectTimeoutMs, &why);
-      if (fd < 0) {
-        base::complain("cannot reach the worker at %s port %u: %s. Is tensor-fusion-worker running there?", endpoint.host, endpoint.port, why);
-      } else {
-        auto* fresh = new Session(fd, endpoint);
-        if (fresh->hello(endpoint) == 0) {
-          s = fresh;
-          pthread_atfork(before_fork, after_fork_parent, after_fork_child);
-          start_statistics();
-          start_thread(pump_main, s);
-          g_current_.store(s, std::memory_order_release);
-          base::log(base::Level::info, "connected to the worker at %s port %u, session %llu", endpoint.host, endpoint.port, (unsigned long long)s->session_id_);
-        }
-      }
-    }
+  if (!s) {
+    std::string environment = driver_environment();
+    Session* nvml = current_for_nvml();
+    s = nvml && nvml->environment_ == environment ? nvml : connect(static_cast<std::string&&>(environment), error);
+    if (s) g_current_.store(s, std::memory_order_release);
   }
   g_open_lock.unlock();
   return s;
 }
 
-Session::Session(int fd, const Endpoint& endpoint) : connection_(fd), receiver_(connection_), endpoint_(endpoint) {
+Session* Session::open_for_nvml(int* error) {
+  if (Session* s = current_for_nvml()) return s;
+  g_open_lock.lock();
+  Session* s = current_for_nvml();
+  if (!s) {
+    s = current() ? current() : connect(driver_environment(), error);
+    if (s) g_nvml_.store(s, std::memory_order_release);
+  }
+  g_open_lock.unlock();
+  return s;
+}
+
+Session::Session(int fd, const Endpoint& endpoint, std::string environment)
+    : connection_(fd), receiver_(connection_), endpoint_(endpoint), environment_(static_cast<std::string&&>(environment)) {
   max_queued_ = max_cache_request_count();
   if (sysconf(_SC_NPROCESSORS_ONLN) >= 4) {   // on a small machine the other side needs the core
     spin_ns_ = 50000;
@@ -82,13 +102,15 @@ int Session::hello(const Endpoint& endpoint) {
   hello.token_bytes = uint32_t(strlen(endpoint.version));
   hello.pid = uint32_t(getpid());
   hello.host = process_host();
+  hello.environment_bytes = uint32_t(environment_.size());
   char zeros[8] = {};
-  iovec parts[] = {{&hello, sizeof hello}, {const_cast<char*>(endpoint.version), hello.token_bytes}, {zeros, (8 - hello.token_bytes % 8) % 8}};
+  iovec parts[] = {{&hello, sizeof hello}, {const_cast<char*>(endpoint.version), hello.token_bytes}, {zeros, (8 - hello.token_bytes % 8) % 8},
+                   {const_cast<char*>(environment_.data()), environment_.size()}, {zeros, (8 - environment_.size() % 8) % 8}};
   const char* trouble = nullptr;
   bool timed_out = false;
   wire::HelloReply answer{};
   char text[512] = "";
-  if (connection_.send(parts, 3)) {
+  if (connection_.send(parts, 5)) {
     // A worker that has no warm session process needs a moment to initialise the driver.
     const uint8_t* p = receiver_.take_within(sizeof answer, 30000, &timed_out);
     if (p) {
@@ -140,9 +162,11 @@ void Session::before_fork() {
 void Session::after_fork_parent() { g_open_lock.unlock(); }
 void Session::after_fork_child() {
   Session* s = g_current_.exchange(nullptr, std::memory_order_acq_rel);
+  Session* nvml = g_nvml_.exchange(nullptr, std::memory_order_acq_rel);
   g_forked.store(true, std::memory_order_release);
   g_open_lock.unlock();
   if (s) close(s->connection_.fd());
+  if (nvml && nvml != s) close(nvml->connection_.fd());
 }
 
 }  // namespace teleport

@@ -75,6 +75,9 @@ class TF_API Session {
   static Session* open(int* error);
   // The session if open() has succeeded before in this process, else null. Hot.
   static Session* current() { return g_current_.load(std::memory_order_acquire); }
+  // NVML's: the same one, unless the program has changed what the driver shall see of its environment between nvmlInit and cuInit.
+  static Session* open_for_nvml(int* error);
+  static Session* current_for_nvml() { return g_nvml_.load(std::memory_order_acquire); }
   static bool forked();                                   // this process is a child of one that had a session
 
   bool dead() const { return dead_.load(std::memory_order_acquire); }
@@ -119,8 +122,9 @@ class TF_API Session {
   struct PendingHostWrite { uint64_t call; HostDestination to; uint64_t left; };
   struct CacheEntry;
 
-  Session(int fd, const Endpoint& endpoint);
+  Session(int fd, const Endpoint& endpoint, std::string environment);
   int hello(const Endpoint& endpoint);
+  static Session* connect(std::string environment, int* error);   // g_open_lock held
   void send_queue();                                      // send_lock_ held
   bool enlist(Waiter* own);                               // before the call is sent: its reply may come at once
   int await(Waiter* own);
@@ -138,11 +142,12 @@ class TF_API Session {
   static void after_fork_parent();
   static void after_fork_child();
 
-  static std::atomic<Session*> g_current_;
+  static std::atomic<Session*> g_current_, g_nvml_;
 
   transport::Connection connection_;
   transport::Receiver receiver_;
   Endpoint endpoint_;
+  const std::string environment_;                         // that the worker's driver sees (wire/environment.h)
   uint64_t session_id_ = 0;
   std::atomic<bool> dead_{false};
   std::atomic<int> async_error_{0}, sticky_error_{0};

@@ -34,4 +34,19 @@ int tfCopyBox(Session& s, Request&, wire::tfCopyBox::Args& a, wire::tfCopyBox::O
   return call(s.driver.cuMemcpy3DAsync_v2, &copy, stream);
 }
 
+int tfCopyBoxPeer(Session& s, Request&, wire::tfCopyBoxPeer::Args& a, wire::tfCopyBoxPeer::Outs&) {
+  CUDA_MEMCPY3D_PEER copy;
+  if (a.bytes != sizeof copy || !a.copy) return CUDA_ERROR_INVALID_VALUE;
+  memcpy(&copy, a.copy, sizeof copy);
+  CUstream stream{};
+  if (!s.real(a.srcArray, wire::kCUarray, &copy.srcArray) || !s.real(a.dstArray, wire::kCUarray, &copy.dstArray) || !s.real(a.hStream, wire::kCUstream, &stream))
+    return CUDA_ERROR_INVALID_HANDLE;
+  if (!s.real(a.srcContext, wire::kCUcontext, &copy.srcContext) || !s.real(a.dstContext, wire::kCUcontext, &copy.dstContext)) return CUDA_ERROR_INVALID_CONTEXT;
+  for (CUmemorytype type : {copy.srcMemoryType, copy.dstMemoryType})
+    if (type != CU_MEMORYTYPE_DEVICE && type != CU_MEMORYTYPE_ARRAY) return CUDA_ERROR_INVALID_VALUE;
+  copy.srcHost = nullptr;
+  copy.dstHost = nullptr;
+  return a.waits ? call(s.driver.cuMemcpy3DPeer, &copy) : call(s.driver.cuMemcpy3DPeerAsync, &copy, stream);
+}
+
 }  // namespace worker::serve

@@ -207,7 +207,7 @@ DriverChoice choose_driver(const DriverRequest& request) {
   return choice;
 }
 
-std::string open_driver(const std::string& cuda, const std::string& nvml, Driver* driver) {
+std::string open_driver(const std::string& cuda, const std::string& nvml, Driver* driver, int* init_result) {
   void* libcuda = dlopen(cuda.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!libcuda) return std::string("cannot load ") + dlerror();
   void* libnvml = nullptr;
@@ -216,7 +216,9 @@ std::string open_driver(const std::string& cuda, const std::string& nvml, Driver
   if (!load_driver(driver, libcuda, libnvml)) return cuda + " lacks functions that every CUDA driver has";
   auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(libcuda, "cuInit"));
   if (!init) return cuda + " has no cuInit";
-  if (const int rc = init(0); rc != 0) return "cuInit of " + cuda + " answers error " + std::to_string(rc);
+  const int rc = init(0);
+  if (init_result) *init_result = rc;
+  else if (rc != 0) return "cuInit of " + cuda + " answers error " + std::to_string(rc);
   return {};
 }
 

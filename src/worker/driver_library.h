@@ -29,7 +29,8 @@ std::vector<std::string> system_places(const std::string& file);
 DriverChoice choose_driver(const DriverRequest& request);
 
 // Loads the chosen libraries into this process and initialises CUDA. Returns "" or, in one line, what failed.
-std::string open_driver(const std::string& cuda, const std::string& nvml, Driver* driver);
+// With init_result, cuInit's answer goes there and is no failure.
+std::string open_driver(const std::string& cuda, const std::string& nvml, Driver* driver, int* init_result = nullptr);
 
 // The symbol that our client's libcuda and libnvidia-ml export: a worker must not use those, it would call itself.
 inline constexpr char kClientMarker[] = "tensor_fusion_client_marker";

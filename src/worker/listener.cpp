@@ -158,15 +158,16 @@ void Listener::accept_clients() {
   }
 }
 
-// One spare ahead of the clients that wait; one alone, after a pause, while starting fails.
+// One spare ahead of the clients that wait (when it is known what the last one asked for: the next may ask for the same); one alone, after a pause,
+// while starting fails.
 void Listener::start_spares() {
   if (now_ns() < retry_at_ns_) return;
-  const int wanted = failures_ ? 1 : std::min(1 + int(waiting_.size()), kMostStarting);
+  const int wanted = failures_ ? 1 : std::min(int(waiting_.size()) + (count(State::handing_over) + count(State::greeting) == 0), kMostStarting);
   for (int have = count(State::starting) + count(State::ready); have < wanted && now_ns() >= retry_at_ns_; have++) start_one();
 }
 
 void Listener::start_one() {
-  SpareOptions spare{options_.executable, options_.cuda, options_.nvml, options_.quota->fd(), options_.quota->take_slot(), next_id_, options_.image_folder};
+  SpareOptions spare{options_.executable, options_.cuda, options_.nvml, options_.quota->fd(), options_.quota->take_slot(), next_id_, options_.image_folder, environment_};
   Process process{{}, next_id_, spare.quota_slot, State::starting, now_ns(), {}, {}};
   if (spare.quota_slot < 0) return start_failed("no free line in the memory quota");
   if (!start_spare(spare, &process.spare)) {
@@ -195,8 +196,11 @@ void Listener::read_control(Process& process) {
     failures_ = 0;
   } else if (message.word == SpareWord::taken && process.state == State::handing_over) {
     base::log(Level::info, "session %llu begins in process %d", static_cast<unsigned long long>(process.id), int(process.spare.pid));
-    process.state = State::serving;
+    process.state = State::greeting;
     process.client.socket.reset();
+  } else if (message.word == SpareWord::environment && process.state == State::greeting) {
+    environment_ = message.text;
+    process.state = State::serving;
   } else if (process.state == State::serving) {
     answer_handle(process, message, std::move(descriptor));
   }
@@ -261,6 +265,7 @@ void Listener::bury(Process& process, int status) {
         refusals_.refuse(std::move(process.client.socket), wire::HelloStatus::driver_failed,
                          "the worker's session processes die before they take the connection: the last " + how_it_ended(status));
       return;
+    case State::greeting:
     case State::serving:
       base::log(clean ? Level::info : Level::warn, "session %llu: %s", static_cast<unsigned long long>(process.id), end.c_str());
       return;

@@ -39,7 +39,7 @@ class Listener {
     base::Fd socket;
     int tries = 0;                          // session processes that died before they took it
   };
-  enum class State { starting, ready, handing_over, serving };
+  enum class State { starting, ready, handing_over, greeting, serving };   // greeting: what its client asks for is not known yet
   struct Process {
     Spare spare;
     uint64_t id;
@@ -65,7 +65,7 @@ class Listener {
   void stop();
 
   int count(State state) const;
-  int sessions() const { return count(State::handing_over) + count(State::serving); }
+  int sessions() const { return count(State::handing_over) + count(State::greeting) + count(State::serving); }
   bool driver_failed() const { return failures_ >= kFailuresInARow; }
 
   static constexpr int kFailuresInARow = 3;
@@ -80,6 +80,7 @@ class Listener {
   uint64_t next_id_ = 1;
   int failures_ = 0;                        // starts that failed, in a row
   std::string failure_;                     // the last one's reason
+  std::string environment_;                 // that the last client asked for
   uint64_t retry_at_ns_ = 0, accept_at_ns_ = 0;
 };
 

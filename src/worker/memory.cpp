@@ -6,11 +6,26 @@
 
 namespace worker {
 
+int Memory::host_index(int device) {
+  if (device < 0 || device >= limiter::MemoryQuota::kMaxDevices) return device;
+  int known = host_index_[device].load(std::memory_order_relaxed);
+  if (known) return known - 1;
+  int domain = 0, bus = 0, slot = 0;
+  uint64_t key = 1;   // no PCI address: there is one such device
+  if (!call(driver_.cuDeviceGetAttribute, &domain, CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID, device) &&
+      !call(driver_.cuDeviceGetAttribute, &bus, CU_DEVICE_ATTRIBUTE_PCI_BUS_ID, device) &&
+      !call(driver_.cuDeviceGetAttribute, &slot, CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID, device))
+    key = uint64_t(unsigned(domain)) << 16 | uint64_t(bus & 255) << 8 | uint64_t(slot & 255) | 1ull << 63;
+  int index = quota_.device_index(key);
+  host_index_[device].store(index + 1, std::memory_order_relaxed);
+  return index;
+}
+
 uint64_t Memory::total_of(uint64_t total) const { return limit() && limit() < total ? limit() : total; }
 
-uint64_t Memory::free_of(int device, uint64_t free) const {
+uint64_t Memory::free_of(int device, uint64_t free) {
   if (!limit()) return free;
-  uint64_t used = quota_.used(device), left = used < limit() ? limit() - used : 0;
+  uint64_t used = quota_.used(host_index(device)), left = used < limit() ? limit() - used : 0;
   return left < free ? left : free;
 }
 
@@ -84,6 +99,23 @@ bool managed_remotely(Session& s, int device) {
 }
 
 namespace serve {
+
+int tfPointerAttribute(Session& s, Request&, wire::tfPointerAttribute::Args& a, wire::tfPointerAttribute::Outs& o) {
+  const auto which = CUpointer_attribute(a.attribute);
+  alignas(16) uint64_t room[8] = {};   // P2P tokens are the largest answer
+  int rc = call(s.driver.cuPointerGetAttribute, static_cast<void*>(room), which, a.ptr);
+  if (rc) return rc;
+  if (which == CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE) {
+    if (o.pool) *o.pool = s.name(wire::kCUmemoryPool, reinterpret_cast<void*>(room[0]));
+  } else if (which == CU_POINTER_ATTRIBUTE_CONTEXT) {
+    if (o.context) *o.context = s.known_name(reinterpret_cast<void*>(room[0]));
+  } else if (which == CU_POINTER_ATTRIBUTE_HOST_POINTER) {
+    return CUDA_ERROR_INVALID_VALUE;   // an address of this process
+  } else if (o.value) {
+    *o.value = room[0];
+  }
+  return 0;
+}
 
 int cuMemGetInfo_v2(Session& s, Request&, wire::cuMemGetInfo_v2::Args&, wire::cuMemGetInfo_v2::Outs& o) {
   size_t free = 0, total = 0;

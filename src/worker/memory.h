@@ -3,6 +3,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,19 +14,20 @@
 namespace worker {
 
 class Session;
+struct Driver;
 
 class Memory {
  public:
   struct Held { uint64_t bytes; int device; uint32_t context; };   // context: index of the one it goes with
   enum Family { address, object };     // keys are device addresses, or the driver's pointers (arrays)
-  explicit Memory(limiter::MemoryQuota& quota) : quota_(quota) {}
+  Memory(limiter::MemoryQuota& quota, const Driver& driver) : quota_(quota), driver_(driver) {}
 
   uint64_t limit() const { return quota_.limit(); }         // bytes per device, 0: none
-  bool charge(int device, uint64_t bytes) { return device < 0 || quota_.charge(device, bytes); }
-  void refund(int device, uint64_t bytes) { if (device >= 0) quota_.refund(device, bytes); }
+  bool charge(int device, uint64_t bytes) { return device < 0 || quota_.charge(host_index(device), bytes); }
+  void refund(int device, uint64_t bytes) { if (device >= 0) quota_.refund(host_index(device), bytes); }
   // What a program may be told of a device that has so much.
   uint64_t total_of(uint64_t total) const;
-  uint64_t free_of(int device, uint64_t free) const;
+  uint64_t free_of(int device, uint64_t free);
 
   // Charged memory has got its key. take: and is not held any more, but stays charged; false: unknown.
   void keep(Family family, uint64_t key, const Held& held);
@@ -49,7 +51,10 @@ class Memory {
     uint32_t handles = 1;
   };
   struct Mapping { uint64_t bytes; std::shared_ptr<Chunk> chunk; };
+  int host_index(int device);          // the limit is a device's, whatever its number in this process (CUDA_VISIBLE_DEVICES)
   limiter::MemoryQuota& quota_;
+  const Driver& driver_;
+  std::atomic<int> host_index_[limiter::MemoryQuota::kMaxDevices] = {};   // + 1; 0: not asked yet
   std::mutex lock_;
   std::unordered_map<uint64_t, Held> held_[2];
   std::unordered_map<uint64_t, std::shared_ptr<Chunk>> chunks_;

@@ -1,5 +1,5 @@
 // The calls of api/cuda/pool.api: allocation in stream order. Charged and refunded when the call is made, not when the stream gets there.
-// A pool of another device is charged to the current one: the driver does not tell whose it is.
+// The driver tells whose device a pool or a stream is of when it has allocated: the charge moves there then.
 #include "worker/handlers.h"
 #include "worker/memory.h"
 
@@ -11,7 +11,17 @@ static int allocate(Session& s, Request& q, uint64_t bytes, CUdeviceptr* out, F 
   CUdeviceptr p = 0;
   int rc = charged(s.memory(), device, bytes, [&] { return driver_call(&p); });
   if (rc) return rc;
-  s.memory().keep(Memory::address, p, {bytes, device, q.header.context});
+  int owner = device;
+  if (call(s.driver.cuPointerGetAttribute, static_cast<void*>(&owner), CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, p) == 0 && owner != device && owner >= 0) {
+    s.memory().refund(device, bytes);
+    if (!s.memory().charge(owner, bytes)) {
+      call(s.driver.cuMemFree_v2, p);
+      return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+  } else {
+    owner = device;
+  }
+  s.memory().keep(Memory::address, p, {bytes, owner, q.header.context});
   if (out) *out = p;
   return 0;
 }

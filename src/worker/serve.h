@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <functional>
 #include <string>
 
 namespace limiter { class MemoryQuota; }
@@ -16,6 +17,9 @@ struct ServeOptions {
   int quota_slot = 0;                        // this session's line in it
   std::string image_folder;                  // of ImageStore; empty: module images are not kept
   uint64_t session_id = 0;
+  std::string environment;                   // of clients, that the driver has seen (client_environment.h)
+  int init_result = 0;                       // of cuInit: what the client's answers
+  std::function<void(int socket, const std::string& environment)> start_again;   // with that environment; returns when it cannot
   int control = -1;                          // the socket to the listener (spare.h), -1: none
   unsigned cores = 0;                        // of this machine; 0: ask. Few cores: nobody spins, and launches are issued by one thread
 };

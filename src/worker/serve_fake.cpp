@@ -11,10 +11,12 @@
 #include "limiter/memory_quota.h"
 #include "worker/serve.h"
 #include "worker/serve_fake.h"
+#include "worker/spare.h"
 
 namespace worker {
 
 int serve_connection(int socket, const ServeOptions& options) {
+  report_environment(options.control, {});
   FakeHello hello{};
   hello.pid = getpid();
   hello.group = getpgrp();

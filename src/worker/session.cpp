@@ -13,9 +13,10 @@
 #include "base/futex.h"
 #include "base/log.h"
 #include "limiter/memory_quota.h"
+#include "wire/environment.h"
 #include "wire/opcodes.h"
 #include "worker/callback.h"
-#include "worker/event_watch.h"
+#include "worker/client_environment.h"
 #include "worker/image_store.h"
 #include "worker/memory.h"
 #include "worker/link.h"
@@ -52,7 +53,7 @@ static bool needs_context(uint16_t op) {
 Session::Session(int socket, const ServeOptions& options)
     : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
       spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
-      staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota)), modules_(std::make_unique<Modules>()),
+      staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota, *options.driver)), modules_(std::make_unique<Modules>()),
       images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
       callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)),
       mirror_(std::make_unique<Mirror>(*this)) {
@@ -140,6 +141,13 @@ bool Session::hello() {
     end(1, "closed within the Hello");
     return false;
   }
+  const uint8_t* environment = h.environment_bytes <= wire::kMaxEnvironment ? receiver_.take((h.environment_bytes + 7) / 8 * 8) : nullptr;
+  if (h.environment_bytes <= wire::kMaxEnvironment && !environment) {
+    end(1, "closed within the Hello");
+    return false;
+  }
+  if (!environment || !valid_environment(reinterpret_cast<const char*>(environment), h.environment_bytes))
+    return refuse(wire::HelloStatus::refused, "the client's environment variables are not such as a client sends");
   client_host_ = h.host;
   options.quota->tell_client(uint32_t(getpid()), h.host, h.pid);
   wire::HelloReply r;

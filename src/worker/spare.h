@@ -3,6 +3,7 @@
 //   spare -> listener  ready | failed (with text)      once
 //   listener -> spare  take_client, with the socket    once
 //   spare -> listener  taken                           only then does the listener let its copy of the socket go
+//   session -> listener  environment (as text)       what its client asks for: the next spare gets it
 //   session <-> listener  the *_handle words of shared_handles.h, as long as the session lives
 #pragma once
 #include <stdint.h>
@@ -15,7 +16,7 @@
 
 namespace worker {
 
-enum class SpareWord : uint32_t { ready = 1, failed, take_client, taken, keep_handle, fetch_handle, drop_handle, handle };
+enum class SpareWord : uint32_t { ready = 1, failed, take_client, taken, environment, keep_handle, fetch_handle, drop_handle, handle };
 struct SpareMessage {
   SpareWord word = SpareWord::ready;
   uint32_t reserved = 0;
@@ -31,6 +32,7 @@ struct SpareOptions {
   int quota_slot = 0;
   uint64_t session_id = 0;
   std::string image_folder; // ImageFolder::path()
+  std::string environment;  // of clients (client_environment.h)
 };
 struct Spare {
   pid_t pid = -1;
@@ -39,6 +41,8 @@ struct Spare {
 
 // Starts this same executable as a session process, in a process group of its own. False: errno says why.
 bool start_spare(const SpareOptions& options, Spare* spare);
+
+void report_environment(int control, const std::string& environment);   // by a session process; control -1: nothing happens
 
 // main() of such a process when is_spare(). Ends the process with serve()'s status; returns a status only when there was no session.
 bool is_spare(int argc, char** argv);

@@ -41,8 +41,34 @@ class Bytes(unittest.TestCase):
             self.assertIsNotNone(self.send(hello(**sizes), closing=False), f"{sizes}: the worker waits for gigabytes")
         self.worker.require_service()
 
+    def status(self, data):
+        answer = self.send(data, closing=False)
+        return struct.unpack_from("<QHHII", answer)[4] if answer and len(answer) >= 32 else None
+
+    def test_hostile_environment_in_hello(self):
+        bad = [b"LD_PRELOAD=/tmp/x.so\n", b"CUDA_VISIBLE_DEVICES=0", b"CUDA_VISIBLE_DEVICES\n", b"=0\n", b"\n", b"CUDA_VISIBLE_DEVICES=0\nCUDA_VISIBLE_DEVICES=1\n",
+               b"CUDA_MODULE_LOADING=EAGER\nCUDA_VISIBLE_DEVICES=0\n", b"CUDA_VISIBLE_DEVICES=0\0\n", b"CUDA_VISIBLE_DEVICES=\x1b[2J\n", b"CUDA_VISIBLE_DEVICES=0\nPATH=/\n",
+               b"cuda_visible_devices=0\n", b"CUDA_CACHE_PATH=/root\n", b"TF_SOFTGPU_PROFILE=/etc/passwd\n", b"CUDA_VISIBLE_DEVICES=" + b"0" * 5000 + b"\n", bytes(range(1, 200))]
+        for environment in bad:
+            with self.subTest(environment[:40]): self.assertEqual(self.status(hello(environment=environment)), 3)
+        for sizes in [dict(environment_bytes=0xffffffff), dict(environment_bytes=1 << 20), dict(environment_bytes=4096), dict(environment_bytes=8, auth_bytes=60000)]:
+            with self.subTest(sizes): self.assertIn(self.status(hello(**sizes)), (3, None), f"{sizes}: a session began")
+        self.worker.require_service()
+
+    def test_environment_comes_in_pieces(self):
+        data = hello(environment=b"CUDA_VISIBLE_DEVICES=0\nCUDA_MODULE_LOADING=EAGER\n")
+        with self.worker.connect() as s:
+            for piece in (data[:5], data[5:32], data[32:45], data[45:60], data[60:]):
+                s.sendall(piece)
+                time.sleep(0.1)
+            got = b""
+            while len(got) < 32: got += s.recv(32 - len(got))
+            self.assertEqual(struct.unpack_from("<QHHII", got)[4], 0)
+        for length in range(0, len(data), 5): self.assertIsNotNone(self.send(data[:length]))
+        self.worker.require_service()
+
     def test_wrong_magic_and_version_are_named(self):
-        for data, status in [(hello(magic=12345), 1), (hello(version=99, oldest=99), 2), (hello(version=0, oldest=0), 2)]:
+        for data, status in [(hello(magic=12345), 1), (hello(version=99, oldest=99), 2), (hello(version=1, oldest=1), 2)]:
             answer = self.send(data)
             self.assertGreaterEqual(len(answer), 32)
             magic, version, _, _, got, text_bytes, _ = struct.unpack_from("<QHHIIIQ", answer)

@@ -8,7 +8,7 @@ static std::atomic<int> g_initialized{0};
 
 Caller nvml_caller() {
   Caller at;
-  at.session = teleport::Session::current();
+  at.session = teleport::Session::current_for_nvml();
   if (!at.session || g_initialized.load(std::memory_order_acquire) == 0) at.error = NVML_ERROR_UNINITIALIZED;
   else if (at.session->dead()) at.error = NVML_ERROR_GPU_IS_LOST;
   return at;
@@ -27,7 +27,7 @@ using namespace client;
 
 EXPORT nvmlReturn_t nvmlInitWithFlags(unsigned int) {
   int error = 0;
-  teleport::Session* s = teleport::Session::open(&error);
+  teleport::Session* s = teleport::Session::open_for_nvml(&error);
   if (!s) return error == teleport::kNotInitialized ? NVML_ERROR_UNINITIALIZED : NVML_ERROR_DRIVER_NOT_LOADED;
   if (s->dead()) return NVML_ERROR_GPU_IS_LOST;
   g_initialized.fetch_add(1, std::memory_order_acq_rel);

@@ -16,6 +16,7 @@
 #include "softgpu/api/pool.h"
 #include "softgpu/api/shared_usage.h"
 #include "softgpu/api/stream.h"
+#include "softgpu/api/visible.h"
 
 namespace softgpu::api {
 
@@ -35,7 +36,8 @@ void initialize() {
   auto* devices = new std::vector<std::unique_ptr<Device>>;
   const Profile& p = profile();
   if (!p.error.empty()) base::complain("%s", p.error.c_str());
-  for (auto& device : p.devices) devices->push_back(std::make_unique<Device>(int(devices->size()), device));
+  for (int index : visible_devices(getenv("CUDA_VISIBLE_DEVICES"), p))
+    devices->push_back(std::make_unique<Device>(int(devices->size()), index, p.devices[size_t(index)]));
   g_devices = devices;
   for (auto& device : *devices) device->default_pool = device->current_pool = make_default_pool(device.get());
   pthread_atfork(nullptr, nullptr, [] { g_phase.store(Phase::fresh); });
@@ -83,8 +85,8 @@ void Device::widen(uint64_t address, uint64_t bytes) {
 
 void Device::free(uint64_t address) { memory.free(address); }
 
-bool SharedBudget::take(uint64_t bytes) { return take_shared(ordinal, bytes, capacity); }
-void SharedBudget::give(uint64_t bytes) { give_shared(ordinal, bytes); }
+bool SharedBudget::take(uint64_t bytes) { return take_shared(index, bytes, capacity); }
+void SharedBudget::give(uint64_t bytes) { give_shared(index, bytes); }
 
 CUresult initialized() {
   if (t_in_callback) return CUDA_ERROR_NOT_PERMITTED;

@@ -34,17 +34,18 @@ using StreamRef = std::shared_ptr<Stream>;
 
 // The device's memory as all processes of the host share it.
 struct SharedBudget : Memory::Budget {
-  SharedBudget(int ordinal_, uint64_t capacity_) : ordinal(ordinal_), capacity(capacity_) {}
+  SharedBudget(int index_, uint64_t capacity_) : index(index_), capacity(capacity_) {}
   bool take(uint64_t bytes) override;
   void give(uint64_t bytes) override;
-  const int ordinal;
+  const int index;
   const uint64_t capacity;
 };
 
 struct Device {
-  Device(int ordinal_, const DeviceProfile& profile_)
-      : ordinal(ordinal_), profile(profile_), budget(ordinal_, profile_.usable_bytes()), memory(profile_.usable_bytes(), &budget) {}
-  const int ordinal;
+  Device(int ordinal_, int index_, const DeviceProfile& profile_)
+      : ordinal(ordinal_), index(index_), profile(profile_), budget(index_, profile_.usable_bytes()), memory(profile_.usable_bytes(), &budget) {}
+  const int ordinal;                                 // of this process (visible.h)
+  const int index;                                   // of the host
   const DeviceProfile& profile;
   SharedBudget budget;
   Memory memory;

@@ -76,6 +76,28 @@ CUresult sync1(uint64_t dst, Side dst_side, uint64_t src, Side src_side, size_t 
   return copy_sync(context, nullptr, std::move(copy));
 }
 
+// In order with what other contexts do in their default streams: `context`'s work begins behind theirs, theirs goes on behind its.
+CUresult order(const ContextRef& first, const ContextRef& then) {
+  if (first == then) return CUDA_SUCCESS;
+  context_stack().push_back(first);
+  CUevent event = nullptr;
+  CUresult rc = cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+  if (!rc) rc = cuEventRecord(event, nullptr);
+  context_stack().back() = then;
+  if (!rc) rc = cuStreamWaitEvent(nullptr, event, 0);
+  context_stack().pop_back();
+  if (event) cuEventDestroy_v2(event);
+  return rc;
+}
+CUresult follow(const ContextRef& context, std::initializer_list<ContextRef> others) {
+  for (auto& other : others) TRY(order(other, context));
+  return CUDA_SUCCESS;
+}
+CUresult lead(const ContextRef& context, std::initializer_list<ContextRef> others) {
+  for (auto& other : others) TRY(order(context, other));
+  return CUDA_SUCCESS;
+}
+
 CUresult async1(uint64_t dst, Side dst_side, uint64_t src, Side src_side, size_t bytes, CUstream h) {
   ContextRef context;
   TRY(enter(&context));
@@ -120,7 +142,9 @@ CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr s
   TRY(enter(&context));
   TRY(find_context(dstContext, &to));
   TRY(find_context(srcContext, &from));
-  return cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);
+  TRY(follow(context, {to, from}));
+  TRY(cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount));
+  return lead(context, {to, from});
 }
 CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice, CUcontext srcContext, size_t ByteCount,
                            CUstream hStream) {

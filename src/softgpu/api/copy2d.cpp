@@ -84,6 +84,25 @@ CUDA_MEMCPY3D without_contexts(const CUDA_MEMCPY3D_PEER& c) {
   return a;
 }
 
+// The context of a side that is on a device; null for a host's.
+CUresult side_context(CUmemorytype type, CUcontext h, ContextRef* out) {
+  return type == CU_MEMORYTYPE_HOST || type == CU_MEMORYTYPE_UNIFIED ? CUDA_SUCCESS : find_context(h, out);
+}
+
+// What was queued in the default streams of both sides' contexts has run.
+CUresult finish(const CUDA_MEMCPY3D_PEER& c) {
+  for (auto [type, h] : {std::pair{c.dstMemoryType, c.dstContext}, std::pair{c.srcMemoryType, c.srcContext}}) {
+    ContextRef context;
+    TRY(side_context(type, h, &context));
+    if (!context) continue;
+    context_stack().push_back(context);
+    const CUresult rc = cuStreamSynchronize(nullptr);
+    context_stack().pop_back();
+    TRY(rc);
+  }
+  return CUDA_SUCCESS;
+}
+
 CUresult sync3(const CUDA_MEMCPY3D& asked) {
   ContextRef context;
   TRY(enter(&context));
@@ -130,11 +149,15 @@ CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
 CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) {
   TRY(initialized());
   REQUIRE(pCopy);
+  TRY(finish(*pCopy));
   return sync3(without_contexts(*pCopy));
 }
 CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
   TRY(initialized());
   REQUIRE(pCopy);
+  ContextRef to, from;
+  TRY(side_context(pCopy->dstMemoryType, pCopy->dstContext, &to));
+  TRY(side_context(pCopy->srcMemoryType, pCopy->srcContext, &from));
   return async3(without_contexts(*pCopy), hStream);
 }
 

@@ -116,7 +116,8 @@ CUresult import_memory(const ContextRef& context, const SharedHandle& h, const s
     *address = base;
     return CUDA_SUCCESS;
   }
-  if (device_with(h.file.device) < 0) return CUDA_ERROR_INVALID_DEVICE;
+  Device* device = device_of(device_with(h.file.device));
+  if (!device) return CUDA_ERROR_INVALID_DEVICE;
   int fd = open_shared_file(h.pid, h.fd, h.file);
   if (fd < 0) {
     base::log(base::Level::warn, "the memory that process %d has shared is gone, or this process may not open it", h.pid);
@@ -131,7 +132,7 @@ CUresult import_memory(const ContextRef& context, const SharedHandle& h, const s
   const auto base = reinterpret_cast<uint64_t>(p);
   add_window(base, file.bytes);
   g_imports[base] = {file, context->id, 1, file.bytes};
-  remember({.base = base, .bytes = h.file.bytes, .kind = MemoryKind::imported, .context = context, .device = context->device, .pool = pool,
+  remember({.base = base, .bytes = h.file.bytes, .kind = MemoryKind::imported, .context = context, .device = device, .pool = pool,
             .seen_by = 1u << context->device->ordinal});
   *address = base;
   return CUDA_SUCCESS;

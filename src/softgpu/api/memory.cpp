@@ -251,7 +251,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   REQUIRE(free && total);
   softgpu::Memory& memory = context->device->memory;
   *total = memory.capacity();
-  uint64_t used = used_of_device(context->device->ordinal);
+  uint64_t used = used_of_device(context->device->index);
   *free = used < *total ? *total - used : 0;
   return CUDA_SUCCESS;
 }

@@ -43,7 +43,7 @@ CUresult run_kernel(const KernelWork& k, Context& context) {
   const Memory* peers[kMaxDevices];
   size_t peer_count = 0;
   for (unsigned bits = context.peers; bits; bits &= bits - 1) peers[peer_count++] = &device_of(__builtin_ctz(bits))->memory;
-  Busy busy(context.device->ordinal);
+  Busy busy(context.device->index);
   Outcome outcome = run(*k.function->kernel, launch, context.device->memory, {peers, peer_count});
   if (outcome.result != 0) base::log(base::Level::error, "kernel %s: %s", k.function->info->name.c_str(), outcome.text.c_str());
   return CUresult(outcome.result);
