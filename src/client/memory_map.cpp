@@ -89,7 +89,7 @@ void remove_ranges_of(uint64_t context) {
   g_lock.lock();
   auto& m = ranges();
   for (auto it = m.begin(); it != m.end();)
-    if (it->second.context == context && !is_host(it->second.place)) it = m.erase(it);
+    if (it->second.context == context && !is_host(it->second.place) && it->second.place != Place::mapped) it = m.erase(it);
     else ++it;
   g_lock.unlock();
 }

@@ -23,8 +23,15 @@ static CUresult ask(CUpointer_attribute which, CUdeviceptr ptr, void* to) {
 
 static CUresult attribute(const Range& r, CUpointer_attribute which, CUdeviceptr ptr, void* to) {
   bool host = is_host(r.place), managed = r.place == Place::managed;
-  if (r.place == Place::device && r.flags & kPooled) switch (which) {
-    case CU_POINTER_ATTRIBUTE_CONTEXT: case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+  if (r.place == Place::mapped || (r.place == Place::device && r.flags & kPooled)) switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      if (!r.id) return ask(which, ptr, to);
+      memset(to, 0, sizeof(CUcontext));        // it is a device's, not a context's
+      return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+      if (device_count() == 1) break;
+      return ask(which, ptr, to);
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
       return ask(which, ptr, to);
     default: break;

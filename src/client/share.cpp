@@ -134,15 +134,6 @@ EXPORT CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool* pool_out, void*
   return pool_out ? remote::tfImportPool(token.name, handleType, flags, pool_out) : CUDA_ERROR_INVALID_VALUE;
 }
 
-// What natively gives memory back does so here too once its descriptors are closed.
-EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CUmemAllocationProp* prop, unsigned long long flags) {
-  sweep_shared();
-  return remote::cuMemCreate(handle, size, prop, flags);
-}
-EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
-  sweep_shared();
-  return remote::cuMemRelease(handle);
-}
 EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
   sweep_shared();
   return remote::cuMemPoolDestroy(pool);

@@ -2,6 +2,7 @@
 // not ask the driver whether they are there.
 #include "client/memory_map.h"
 #include "client/remote.h"
+#include "client/share.h"
 
 using namespace client;
 
@@ -15,4 +16,14 @@ EXPORT CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDe
 EXPORT CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
   remove_mapped(ptr, size);   // before the worker is told: another thread may get the address anew
   return remote::cuMemUnmap(ptr, size);
+}
+
+// What natively gives memory back does so here too once its descriptors are closed (share.h).
+EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CUmemAllocationProp* prop, unsigned long long flags) {
+  sweep_shared();
+  return remote::cuMemCreate(handle, size, prop, flags);
+}
+EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
+  sweep_shared();
+  return remote::cuMemRelease(handle);
 }

@@ -38,6 +38,12 @@ static int owner(Other& other) {
   CU(launch(gpu.kernel("fill"), 4, 256, nullptr, one, 1024u, 100u));
   CU(launch(gpu.kernel("add"), 4, 256, nullptr, two, 1024u, 1u));      // the same bytes
   CHECK(read_words(one, 1024)[1023] == 100 + 1023 + 1);
+  unsigned word = 77, back = 0;
+  CU(cuMemcpy(one + 8, (CUdeviceptr)(uintptr_t)&word, 4));             // the addresses tell which side is the host's
+  CU(cuMemcpyAsync((CUdeviceptr)(uintptr_t)&back, two + 8, 4, nullptr));
+  CU(cuStreamSynchronize(nullptr));
+  CHECK(back == 77);
+  CU(launch(gpu.kernel("fill"), 4, 256, nullptr, one, 1024u, 101u));
   CUmemGenericAllocationHandle retained = 0;
   CU(cuMemRetainAllocationHandle(&retained, two + 100));
   CHECK(retained == chunk);

@@ -43,13 +43,13 @@ class Trouble(unittest.TestCase):
     def test_not_a_worker(self):
         for answer in [b"", b"SSH-2.0-OpenSSH_9.2\r\n" + bytes(64), os.urandom(200)]:
             def talk(c):
-                c.recv(32); c.sendall(answer); c.close()
+                c.recv(4096); c.sendall(answer); c.close()
             with self.subTest(answer), Server(talk) as s: self.require_refusal(client("device_query", f"native+127.0.0.1+{s.port}+0"))
 
     def test_other_version(self):
         text = b"this worker speaks version 7 only"
         def talk(c):
-            c.recv(32); c.sendall(struct.pack("<QHHIIIQ", MAGIC, 7, 0, 0, 2, len(text), 0) + text + bytes(-len(text) % 8)); c.close()
+            c.recv(4096); c.sendall(struct.pack("<QHHIIIQ", MAGIC, 7, 0, 0, 2, len(text), 0) + text + bytes(-len(text) % 8)); c.close()
         with Server(talk) as s: self.require_refusal(client("device_query", f"native+127.0.0.1+{s.port}+0"), "version")
 
     def start_waiting(self, worker, *arguments):
