@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -23,6 +24,8 @@ constexpr int kListenerMs = 5000;                    // it answers at once, or i
 bool SharedHandles::keep(const HandleName& name, base::Fd descriptor, uint64_t session) {
   const auto same = [&](const auto& entry) { return entry.second.session == session; };
   if (!descriptor || size_t(std::count_if(kept_.begin(), kept_.end(), same)) >= kMostOfASession) return false;
+  rlimit most{};     // half of what this process may have: clients, whose sockets come through it too, are not to be locked out
+  if (getrlimit(RLIMIT_NOFILE, &most) != 0 || kept_.size() >= most.rlim_cur / 2) return false;
   return kept_.try_emplace(name, Kept{std::move(descriptor), session, ~0ull}).second;
 }
 

@@ -19,7 +19,7 @@ using HandleName = std::pair<uint64_t, uint64_t>;   // random: who knows it was 
 
 class SharedHandles {
  public:
-  bool keep(const HandleName& name, base::Fd descriptor, uint64_t session);   // false: the session has too many
+  bool keep(const HandleName& name, base::Fd descriptor, uint64_t session);   // false: the session has too many, or all together
   int find(const HandleName& name) const;                                     // stays ours; -1: unknown
   void drop(const HandleName& name, uint64_t session);                        // of another session: nothing happens
   void session_ended(uint64_t session);

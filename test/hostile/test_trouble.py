@@ -69,7 +69,7 @@ class Trouble(unittest.TestCase):
         self.assertLessEqual(len(err.splitlines()), 1, err)
 
     def test_worker_killed_in_a_call(self):
-        for arguments in [(), ("copy",)]:
+        for arguments in [(), ("copy",), ("stream",), ("event",), ("read",), ("free",), ("query",), ("threads",), ("callback",), ("capture",)]:
             with self.subTest(arguments):
                 worker = Worker()
                 process = self.start_waiting(worker, *arguments)

@@ -96,7 +96,7 @@ std::string page() {
   }
   std::ostringstream s;
   s << "# Instruction forms of the software GPU\n\nMade by `softgpu_forms` (src/softgpu/ptx/forms_test.cpp) from the list src/softgpu/ptx/forms.txt: each form was given to the real decoder. A form is an opcode with\n"
-       "its types and modifiers; hints (caching, scopes) are listed in samples. Forms of targets above sm_90 have no record of real hardware behind them: unit tests only.\n\n"
+       "its types and modifiers; hints (caching, scopes) are listed in samples. Forms of targets above sm_90 have no record of real hardware behind them: unit tests only.\n`multimem` is taken and traps when it is run: there is no multicast memory.\n\n"
     << "Done: **" << done << "** of " << all.size() << " forms of " << opcodes.size() << " opcodes. Not done: " << all.size() - static_cast<size_t>(done) << ", refused when the module is loaded (218, with a line that names the instruction).\n\n"
        "| opcode | done | not done |\n|---|---|---|\n";
   for (auto& [name, c] : opcodes) s << "| " << name << " | " << c.done << " | " << (c.all - c.done ? std::to_string(c.all - c.done) : "") << " |\n";
