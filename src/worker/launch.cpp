@@ -56,8 +56,9 @@ static int launch(Session& s, wire::tfLaunch::Args& a) {
   size_t bytes = params ? a.paramBytes : 0;
   void* buffer[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, params, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
   void **kernel_params = nullptr, **extra = nullptr;
-  if (layout && layout->offsets.size() <= kMaxPointers) {
-    if (bytes < layout->bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (layout && layout->bytes && !params) return CUDA_ERROR_INVALID_VALUE;
+  // A program may give a shorter buffer than the kernel's parameters are (NCCL does): what it left out, the kernel does not read.
+  if (layout && layout->offsets.size() <= kMaxPointers && bytes >= layout->bytes) {
     const size_t n = layout->offsets.size();
     for (size_t i = 0; i < n; i++) pointers[i] = params + layout->offsets[i];
     if (n) kernel_params = pointers;

@@ -16,6 +16,13 @@ Ty access_type(Ty t) {
   }
 }
 
+// `{%r1}` without .v is written for %r1 (NCCL's kernels have it).
+void unwrap(Operand& o, int vector) {
+  if (vector != 1 || o.what != Operand::Vector || o.items.size() != 1) return;
+  Operand only = o.items[0];
+  o = only;
+}
+
 }  // namespace
 
 // Completes a memory access: its space, and a number under which workers keep the range that it found last.
@@ -53,6 +60,7 @@ void Decoder::op_ld() {
   Ty t = type();
   count(2, hint ? 3 : 2);
   if (ops_[1].what != Operand::Address) fail("expected an address in '" + std::string(whole_) + "'");
+  unwrap(ops_[0], n);
   if ((n > 1) != (ops_[0].what == Operand::Vector) || (n > 1 && ops_[0].items.size() != n)) fail("wrong vector length in '" + std::string(whole_) + "'");
   if (bytes_of(t) * n > 32) unsupported();
   uint32_t base;
@@ -96,6 +104,7 @@ void Decoder::op_st() {
   Ty t = type();
   count(2, hint ? 3 : 2);
   if (ops_[0].what != Operand::Address) fail("expected an address in '" + std::string(whole_) + "'");
+  unwrap(ops_[1], n);
   if ((n > 1) != (ops_[1].what == Operand::Vector) || (n > 1 && ops_[1].items.size() != n)) fail("wrong vector length in '" + std::string(whole_) + "'");
   if (bytes_of(t) * n > 32) unsupported();
   uint32_t base;
