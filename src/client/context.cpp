@@ -38,6 +38,13 @@ bool context_active(CUcontext handle) {
 CUcontext primary_context_handle(CUdevice device) {
   return device >= 0 && device < device_count() ? handle_of<CUcontext>(g_primary[device].handle) : nullptr;
 }
+static std::atomic<Context*> g_first{nullptr};
+static std::atomic<bool> g_several{false};
+static void note_use(Context* c) {
+  Context* first = nullptr;
+  if (!g_first.compare_exchange_strong(first, c) && first != c) g_several.store(true, std::memory_order_relaxed);
+}
+bool several_contexts() { return g_several.load(std::memory_order_relaxed); }
 int device_count() { return g_device_count.load(std::memory_order_acquire); }
 const Device& device_info(int device) { return g_devices[device]; }
 unsigned long long context_number(CUcontext handle) {
@@ -133,7 +140,7 @@ EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
     teleport::Call call(*at.session, wire::op::cuDevicePrimaryCtxRetain, at.context);
     a.put(call.in());
     rc = CUresult(call.wait(&reply));
-    if (!rc) c.active.store(true, std::memory_order_release);
+    if (!rc) c.active.store(true, std::memory_order_release), note_use(&c);
   }
   if (!rc) c.retained++;
   g_lock.unlock();
@@ -206,6 +213,7 @@ EXPORT CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev
     return rc;
   }
   c->active = true;
+  note_use(c);
   push(c);
   *pctx = handle_of<CUcontext>(c->handle);
   return CUDA_SUCCESS;

@@ -28,6 +28,7 @@ Context* find_context(CUcontext handle);          // null: no such context, or d
 CUcontext current_context();                      // handle of current(), or null
 bool context_active(CUcontext handle);            // false: destroyed, or a primary context that nobody retains
 CUcontext primary_context_handle(CUdevice device);   // fixed per device; null: no such device. Does not activate it
+bool several_contexts();                             // this process has used more than one
 int device_count();                               // 0 before cuInit
 CUresult device_identity(int device, unsigned char uuid[16], int pci[3]);   // pci: domain, bus, device
 unsigned long long context_number(CUcontext handle);

@@ -120,14 +120,18 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   else if (whole) call.bulk_copy(from.p, bytes);
   else call.bulk_slices(from.p, to.width, from.pitch, to.rows, from.slice, to.depth);
   uint64_t number = call.number();
+  // A copy that the program waits for is over for everybody: also for streams that do not wait for this one, and for other contexts.
+  // (Into host memory: the program looks without asking.)
+  const bool settle = wait == Wait::done && (any_non_blocking() || several_contexts() || host_sees(to.device));
+  CUresult rc;
   if (bounds == Bounds::unknown) {
     teleport::Reply reply;
-    CUresult rc = CUresult(call.wait(&reply));
-    return rc || wait == Wait::none || !host_sees(to.device) ? rc : remote::cuStreamSynchronize(stream);   // into host memory: the program looks without asking
+    rc = CUresult(call.wait(&reply));
+  } else {
+    rc = CUresult(call.send());
+    if (borrow && !settle && (wait == Wait::done || !pinned(from.p))) at.session->wait_sent(number);
   }
-  CUresult rc = CUresult(call.send());
-  if (borrow && (wait == Wait::done || !pinned(from.p))) at.session->wait_sent(number);
-  return rc;
+  return rc || !settle ? rc : remote::cuStreamSynchronize(handle_of<CUstream>(hStream));
 }
 
 CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wait wait) {

@@ -8,6 +8,7 @@
 
 namespace client {
 
+static std::atomic<bool> g_non_blocking{false};
 static std::atomic<int> g_captures{0};   // begun and not ended; a stream that joined by an event ends with its origin
 static thread_local CUstreamCaptureMode t_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
@@ -54,6 +55,7 @@ static CUresult capture_info(CUstream stream, CUstreamCaptureStatus* status, cuu
   return CUDA_SUCCESS;
 }
 
+bool any_non_blocking() { return g_non_blocking.load(std::memory_order_relaxed); }
 bool capturing() { return g_captures.load(std::memory_order_relaxed) != 0; }
 
 }  // namespace client
@@ -118,12 +120,14 @@ EXPORT CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext* pCtx, CUgreenCtx*
 EXPORT CUresult cuStreamCreateWithPriority(CUstream* phStream, unsigned int flags, int priority) {
   if (flags & ~unsigned(CU_STREAM_NON_BLOCKING)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;
   CUresult rc = remote::cuStreamCreateWithPriority(phStream, flags, priority);
+  if (flags & CU_STREAM_NON_BLOCKING) g_non_blocking.store(true, std::memory_order_relaxed);
   if (!rc) teleport::adopt_handle(number_of(*phStream), current());
   return rc;
 }
 EXPORT CUresult cuStreamCreate(CUstream* phStream, unsigned int Flags) {
   if (Flags & ~unsigned(CU_STREAM_NON_BLOCKING)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;
   CUresult rc = remote::cuStreamCreate(phStream, Flags);
+  if (Flags & CU_STREAM_NON_BLOCKING) g_non_blocking.store(true, std::memory_order_relaxed);
   if (!rc) teleport::adopt_handle(number_of(*phStream), current());
   return rc;
 }

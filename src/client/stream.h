@@ -5,6 +5,7 @@
 #include "abi/cuda_abi.h"
 
 namespace client {
+bool any_non_blocking();                       // some stream of this process runs without regard to the default one
 bool capturing();                              // some stream of this process may be capturing
 CUcontext stream_context(CUstream stream);     // that it was made in
 struct Caller;
