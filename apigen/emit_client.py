@@ -23,6 +23,8 @@ def remote(api, c):
     r = result_type(c)
     caller = "nvml_caller" if c.library == "nvml" else "caller"
     b = [signature(c, f"remote::{c.name}") + " {", f"  Caller at = {caller}();", f"  if (at.error) return {r}(at.error);"]
+    if c.words["unsafe"]:
+        b.append(f"  if (int rc = refuse_unsafe()) return {r}(rc);")
     if c.file in CONTEXT_FREE:
         b.append("  at.context = 0;")
     for s in slots:
@@ -76,10 +78,13 @@ def remote(api, c):
     outs = [s for s in slots if s.kind in ("out", "inout", "out_handles")]
     op = f"wire::op::{c.name}"
     if c.words["async"]:
+        # Memory that the client does not know may be freed memory, and a capture may forbid the legacy stream: then the driver's answer is waited for.
+        known = "device_reaches" if c.words["works"] else "device_known"
+        doubts = [f"{known}(a.{n})" for n in addresses]
+        doubts += [f"!forbidden_by_capture(a.{s.name})" for s in slots if s.kind == "handle" and s.p.base == "CUstream" and s.name not in c.words["destroys"]]
         send = "call.send()"
-        if addresses and c.api == "cuda":   # memory that the client does not know may be freed memory: then the driver's answer is waited for
-            known = "device_reaches" if c.words["works"] else "device_known"
-            b += ["  teleport::Reply reply;", "  bool sure = " + " & ".join(f"{known}(a.{n})" for n in addresses) + ";"]
+        if doubts and c.api == "cuda":
+            b += ["  teleport::Reply reply;", "  bool sure = " + " & ".join(doubts) + ";"]
             send = "sure ? call.send() : cuda_wait(call, &reply)"
         if c.words["works"] and addresses:
             b.append("  Working working;")

@@ -108,7 +108,7 @@ class Param:
         return self.ctype + ("" if self.ctype.endswith("*") else " ") + self.name
 
 
-FLAG_WORDS = ("waits", "async", "cached", "local", "blocks", "works", "looks", "ptsz", "ptds", "unsupported", "denied")
+FLAG_WORDS = ("waits", "async", "cached", "local", "blocks", "unsafe", "works", "looks", "ptsz", "ptds", "unsupported", "denied")
 
 
 class Words(dict):

@@ -3,7 +3,9 @@
 // first), a pageable destination is complete on return, pinned memory is neither.
 #include "client/copy.h"
 
+#include "client/capture.h"
 #include "client/context.h"
+#include "client/graph_part.h"
 #include "client/memory_map.h"
 #include "client/mirror.h"
 #include "client/progress.h"
@@ -46,7 +48,7 @@ static CUresult check_call(const Caller& at, const DeviceBox& box, uint64_t stre
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
   if (!known(stream, wire::kCUstream)) return CUDA_ERROR_INVALID_HANDLE;
   if (!known(number_of(box.array), wire::kCUarray)) return CUDA_ERROR_INVALID_HANDLE;
-  *bounds = check(box);
+  *bounds = forbidden_by_capture(stream) ? Bounds::unknown : check(box);
   return *bounds == Bounds::bad ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
@@ -95,6 +97,33 @@ static CUresult copy_packed(const DeviceBox& box, const HostBox& host, bool to_b
   return CUDA_SUCCESS;
 }
 
+// In a stream that captures a copy becomes a node, whatever memory it is from or to. One that waits is refused there.
+static CUresult captured(const DeviceBox& device, const HostBox& host, CUstream stream, Wait wait, bool to_host) {
+  if (wait == Wait::done) {
+    remote::tfCaptureSpoil(stream);
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
+  CUDA_MEMCPY3D c{};
+  auto side = [&](CUmemorytype& type, CUdeviceptr& address, CUarray& array, size_t& x, size_t& y, size_t& z, size_t& pitch, size_t& height) {
+    type = device.array ? CU_MEMORYTYPE_ARRAY : CU_MEMORYTYPE_DEVICE;
+    address = device.device;
+    array = device.array;
+    x = device.x; y = device.y; z = device.z;
+    pitch = device.pitch;
+    height = device.pitch ? device.slice / device.pitch : 0;
+  };
+  const size_t pitch = host.pitch ? host.pitch : device.width, height = host.slice ? host.slice / pitch : device.rows;
+  if (to_host) {
+    side(c.srcMemoryType, c.srcDevice, c.srcArray, c.srcXInBytes, c.srcY, c.srcZ, c.srcPitch, c.srcHeight);
+    c.dstMemoryType = CU_MEMORYTYPE_HOST; c.dstHost = host.p; c.dstPitch = pitch; c.dstHeight = height;
+  } else {
+    side(c.dstMemoryType, c.dstDevice, c.dstArray, c.dstXInBytes, c.dstY, c.dstZ, c.dstPitch, c.dstHeight);
+    c.srcMemoryType = CU_MEMORYTYPE_HOST; c.srcHost = host.p; c.srcPitch = pitch; c.srcHeight = height;
+  }
+  c.WidthInBytes = device.width; c.Height = device.rows; c.Depth = device.depth;
+  return capture_copy(c, stream);
+}
+
 CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wait wait) {
   Caller at = caller();
   uint64_t hStream = at.stream(stream), bytes = to.width * to.rows * to.depth;
@@ -102,6 +131,7 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   if (CUresult rc = check_call(at, to, hStream, &bounds)) return rc;
   if (!bytes) return CUDA_SUCCESS;
   if (!from.p) return CUDA_ERROR_INVALID_VALUE;
+  if (captures(hStream)) return captured(to, from, stream, wait, false);
   CUdeviceptr there = 0;
   if (Mirrored m = mirrored(from.p, extent(from, to), &there); m != Mirrored::no)
     return m == Mirrored::all ? copy_there(to, from, there, true, stream, wait) : copy_packed(to, from, true, stream);
@@ -141,6 +171,7 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
   if (CUresult rc = check_call(at, from, hStream, &bounds)) return rc;
   if (from.width * from.rows * from.depth == 0) return CUDA_SUCCESS;
   if (!to.p) return CUDA_ERROR_INVALID_VALUE;
+  if (captures(hStream)) return captured(from, to, stream, wait, true);
   CUdeviceptr there = 0;
   if (Mirrored m = mirrored(to.p, extent(to, from), &there); m != Mirrored::no)
     return m == Mirrored::all ? copy_there(from, to, there, false, stream, wait) : copy_packed(from, to, false, stream);
@@ -198,7 +229,15 @@ static CUresult unified(CUdeviceptr dst, CUdeviceptr src, size_t n, CUstream str
   if (to_device && from_device) return wait == Wait::done ? remote::cuMemcpyDtoD_v2(dst, src, n) : remote::cuMemcpyDtoDAsync_v2(dst, src, n, stream);
   if (to_device) return write_box(linear(dst, n), host(from, n), stream, wait);
   if (from_device) return read_box(host(to, n), linear(src, n), stream, wait);
-  if (int error = caller().error) return CUresult(error);
+  Caller at = caller();
+  if (at.error) return CUresult(at.error);
+  if (wait == Wait::none && captures(at.stream(stream))) {
+    CUDA_MEMCPY3D c{};
+    c.srcMemoryType = c.dstMemoryType = CU_MEMORYTYPE_HOST;
+    c.srcHost = from; c.dstHost = to;
+    c.WidthInBytes = n; c.Height = c.Depth = 1;
+    return capture_copy(c, stream);
+  }
   if (CUresult rc = ::cuStreamSynchronize(stream)) return rc;   // host to host, in stream order
   memmove(to, from, n);
   return CUDA_SUCCESS;

@@ -1,5 +1,7 @@
 // cuMemcpy2D and cuMemcpy3D: the descriptor is taken apart by what each side is; host sides travel as in copy.cpp, the rest as tfCopyBox.
 #include "client/copy.h"
+#include "client/capture.h"
+#include "client/graph_part.h"
 #include "client/memory_map.h"
 #include "client/mirror.h"
 #include "wire/session.h"
@@ -30,6 +32,7 @@ static CUresult copy_box(CUDA_MEMCPY3D c, CUstream stream, Wait wait, const CUDA
   if (at.error) return CUresult(at.error);
   if (!c.WidthInBytes || !c.Height || !c.Depth) return CUDA_SUCCESS;
   if (c.srcLOD || c.dstLOD) return CUDA_ERROR_INVALID_VALUE;
+  if (wait == Wait::none && captures(at.stream(stream))) return capture_copy(c, stream);
   for (CUmemorytype t : {c.srcMemoryType, c.dstMemoryType})
     if (t < CU_MEMORYTYPE_HOST || t > CU_MEMORYTYPE_UNIFIED) return CUDA_ERROR_INVALID_VALUE;
   const void* to_host = c.dstHost;

@@ -4,9 +4,11 @@
 #include <mutex>
 #include <set>
 
+#include "client/capture.h"
 #include "client/progress.h"
 #include "client/remote.h"
 #include "wire/cuda_event.h"
+#include "wire/cuda_stream.h"
 
 using namespace client;
 
@@ -79,9 +81,24 @@ EXPORT CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigne
     else note_recorded(event, at, stream, call.number());
     rc = CUresult(call.send());
   }
+  if (rc == CUDA_SUCCESS && !flags && capturing()) capture_recorded(stream, hEvent);
   return done(rc, hEvent, hStream);
+}
+static CUresult wait_event(CUstream stream, CUevent event, unsigned flags) {
+  Caller at = caller();
+  wire::cuStreamWaitEvent::Args a;
+  a.hStream = at.stream(stream);
+  a.hEvent = number_of(event);
+  a.Flags = flags;
+  if (!known(a.hStream, wire::kCUstream) || !known(a.hEvent, wire::kCUevent, true)) return CUDA_ERROR_INVALID_HANDLE;
+  teleport::Call call(*at.session, wire::op::cuStreamWaitEvent, at.context, at.flags);
+  a.put(call.in());
+  teleport::Reply reply;
+  return CUresult(call.wait(&reply));
 }
 EXPORT CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags) {
   if (Flags & ~unsigned(CU_EVENT_WAIT_EXTERNAL)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;
+  // A wait by which a stream joins a capture is queued like any other; one that the driver may refuse, because of a capture, waits for its answer.
+  if (capturing() && !(Flags & CU_EVENT_WAIT_EXTERNAL) && !caller().error && capture_join(caller().stream(hStream), hEvent) == Join::ask) return wait_event(hStream, hEvent, Flags);
   return done(remote::cuStreamWaitEvent(hStream, hEvent, Flags), hEvent, hStream);
 }

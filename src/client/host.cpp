@@ -13,7 +13,8 @@ static constexpr unsigned kAllocFlags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALL
 static uint64_t pages(uint64_t bytes) { return (bytes + 4095) & ~4095ull; }
 static CUresult no_context() {
   Caller at = caller();
-  return at.error ? CUresult(at.error) : at.context ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+  if (at.error) return CUresult(at.error);
+  return at.context ? CUresult(refuse_unsafe()) : CUDA_ERROR_INVALID_CONTEXT;
 }
 
 // Where the worker has room at the same address too; anywhere if that cannot be.
@@ -62,6 +63,7 @@ EXPORT CUresult cuMemFreeHost(void* p) {
   if (!p) return CUDA_SUCCESS;
   Range r;
   if (!find_range(uint64_t(p), &r) || r.base != uint64_t(p) || r.place != Place::pinned) return CUDA_ERROR_INVALID_VALUE;
+  if (int rc = refuse_unsafe()) return CUresult(rc);
   settle();
   unmirror(r.base, false);
   if (!remove_range(uint64_t(p), &r)) return CUDA_ERROR_INVALID_VALUE;
@@ -100,6 +102,7 @@ EXPORT CUresult cuMemHostUnregister(void* p) {
   Range r;
   if (!find_range(uint64_t(p), &r)) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
   if (r.base != uint64_t(p) || r.place != Place::registered) return CUDA_ERROR_INVALID_VALUE;
+  if (int rc = refuse_unsafe()) return CUresult(rc);
   settle();
   unmirror(r.base, true);
   remove_range(uint64_t(p), &r);

@@ -1,6 +1,7 @@
 // Launches: packed by the kernel's layout into one queued call; what a driver refuses at the call is refused here, at the call.
 #include <stdlib.h>
 
+#include "client/capture.h"
 #include "client/context.h"
 #include "client/devices.h"
 #include "client/launch.h"
@@ -101,7 +102,7 @@ static CUresult queue_launch(CUfunction f, const CUlaunchConfig& c, bool coopera
                   ? threads <= unsigned(max_threads) && c.sharedMemBytes <= unsigned(max_shared)
                   : within(k->good_threads, threads) && within(k->good_shared, c.sharedMemBytes);
   sure = sure && within(k->good_cooperative, blocks) && (within(k->good_cluster, cluster) || portable_cluster(k, device, cluster));
-  if (sure && divides) return CUresult(call.send());
+  if (sure && divides && !forbidden_by_capture(a.hStream)) return CUresult(call.send());
   teleport::Reply reply;
   CUresult rc = CUresult(call.wait(&reply));
   if (rc == CUDA_SUCCESS) {

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
+#include "client/capture.h"
 #include "client/context.h"
 #include "client/memory_map.h"
 #include "client/mirror.h"
@@ -58,12 +59,12 @@ EXPORT CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned i
 
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   CUresult rc = remote::cuMemAllocAsync(dptr, bytesize, hStream);
-  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled);
+  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled | (captures(caller().stream(hStream)) ? kOfGraph : 0));
   return rc;
 }
 EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
   CUresult rc = remote::cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream);
-  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled);
+  if (!rc) add_range(*dptr, bytesize, Place::device, kPooled | (captures(caller().stream(hStream)) ? kOfGraph : 0));
   return rc;
 }
 
@@ -77,7 +78,7 @@ EXPORT CUresult cuMemFree_v2(CUdeviceptr dptr) {
   if (managed) drop_managed(dptr);   // first: what the worker has freed must not be asked for
   CUresult rc = remote::cuMemFree_v2(dptr);
   if (managed && rc) mirror_managed(r.base, r.bytes, false);
-  if (rc == CUDA_SUCCESS && remove_range(dptr, &r) && !managed) unreserve(r);
+  if (rc == CUDA_SUCCESS && !(find_range(dptr, &r) && r.flags & kOfGraph) && remove_range(dptr, &r) && !managed) unreserve(r);
   return rc;
 }
 EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
@@ -85,7 +86,7 @@ EXPORT CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   Range r;
   if (find_range(dptr, &r) && (r.base != dptr || is_host(r.place))) return CUDA_ERROR_INVALID_VALUE;
   CUresult rc = remote::cuMemFreeAsync(dptr, hStream);
-  if (rc == CUDA_SUCCESS) remove_range(dptr, &r);
+  if (rc == CUDA_SUCCESS && !(r.flags & kOfGraph) && !captures(caller().stream(hStream))) remove_range(dptr, &r);
   return rc;
 }
 

@@ -20,6 +20,7 @@ struct Range {
   uint64_t id = 0;               // CU_POINTER_ATTRIBUTE_BUFFER_ID
 };
 
+inline constexpr unsigned kOfGraph = 1u << 30;   // flag of memory that comes and goes with a graph's launches: what frees it does not end it
 void add_range(uint64_t base, uint64_t bytes, Place place, unsigned flags = 0);   // in the current context
 bool find_range(uint64_t address, Range* range);       // the range that holds address
 bool remove_range(uint64_t base, Range* range);        // false: nothing begins there

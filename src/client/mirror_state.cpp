@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "client/capture.h"
 #include "client/context.h"
 #include "client/mirror.h"
 #include "client/stream.h"

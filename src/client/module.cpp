@@ -114,6 +114,8 @@ static CUresult load_with(const void* image, bool library, JitOptions& jit, uint
   if (at.error) return CUresult(at.error);
   if (!library && !at.context) return CUDA_ERROR_INVALID_CONTEXT;
   if (!image) return CUDA_ERROR_INVALID_VALUE;
+  if (!library)
+    if (int rc = refuse_unsafe()) return CUresult(rc);
   std::vector<ImagePart> parts;
   if (!image_parts(image, &parts) || (!library && is_wrapper(image))) return CUDA_ERROR_INVALID_IMAGE;   // measured: modules take no wrapper
   auto* m = new Module;

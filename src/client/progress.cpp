@@ -1,6 +1,7 @@
 // The tables behind client/progress.h, and the calls that fill and ask them.
 #include "client/progress.h"
 
+#include "client/capture.h"
 #include "client/stream.h"
 #include "wire/cuda_context.h"
 #include "wire/cuda_event.h"
@@ -166,6 +167,7 @@ static CUresult ask_event(uint16_t op, CUevent event) {
   if (at.error) return CUresult(at.error);
   const uint64_t e = number_of(event);
   if (!known(e, wire::kCUevent)) return CUDA_ERROR_INVALID_HANDLE;
+  if (int rc = refuse_unsafe()) return CUresult(rc);
   const uint64_t work = work_begun();
   if (known_done(e)) return looked(op, work, without_asking(at));
   uint64_t asked = 0;

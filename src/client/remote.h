@@ -41,6 +41,9 @@ H handle_of(uint64_t number) { return reinterpret_cast<H>(uintptr_t(number)); }
 
 // An aligned address inside memory that this process allocated: no reason to expect that the driver refuses it (src/client/memory_map.cpp).
 bool device_known(uint64_t address);
+// Captures (src/client/capture.cpp). Answers at once while none is under way.
+int refuse_unsafe();                           // the calling thread may not do now what could disturb a capture: the code, and the capture is spoilt
+bool forbidden_by_capture(uint64_t stream);    // perhaps: it captures and was spoilt, or is the default stream beside one that captures. The driver knows
 inline int cuda_wait(teleport::Call& call, teleport::Reply* reply) { return call.wait(reply); }
 int nvml_wait(teleport::Call& call, teleport::Reply* reply);   // a lost worker is NVML_ERROR_GPU_IS_LOST
 int broken(const Caller& at);                                  // a reply that makes no sense: the code for a lost worker

@@ -6,7 +6,7 @@
 
 namespace client {
 bool any_non_blocking();                       // some stream of this process runs without regard to the default one
-bool capturing();                              // some stream of this process may be capturing
+CUresult check_stream(CUstream stream);        // of the calling thread: the error that any call about it answers
 CUcontext stream_context(CUstream stream);     // that it was made in
 struct Caller;
 void wait_host_functions(const Caller& at, uint64_t stream);   // those of that stream (as it travels) have run: they may write what a copy then reads

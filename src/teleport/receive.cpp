@@ -96,11 +96,24 @@ bool Session::read_message(uint64_t spin_ns) {
       }
       watched(m.call, false);
       return receiver_.skip(m.bytes);
-    case wire::Kind::callback:
+    case wire::Kind::callback: {
+      CallbackRequest request{m.offset, {}};
+      if (m.bytes) {
+        const uint8_t* body = receiver_.take(m.bytes);
+        if (!body) return false;
+        wire::Reader r(body, m.bytes);
+        size_t n;
+        if (const uint64_t* numbers = r.get_array<uint64_t>(&n)) request.renew.assign(numbers, numbers + n);
+      }
       receive_lock_.lock();
-      callbacks_.push_back(m.offset);
+      callbacks_.push_back(static_cast<CallbackRequest&&>(request));
       receive_lock_.unlock();
       callback_signal_.signal_one();
+      return true;
+    }
+    case wire::Kind::gone:
+      forget_host_write(wire::kHostPart | m.offset);
+      if (auto gone = gone_.load(std::memory_order_acquire)) gone(m.offset);
       return receiver_.skip(m.bytes);
     default: return false;
   }
@@ -133,11 +146,12 @@ void Session::expect_host_write(uint64_t call, const HostDestination& to) {
 
 void Session::forget_host_write(uint64_t call) {
   receive_lock_.lock();
-  for (size_t i = 0; i < host_writes_.size(); i++)
+  for (size_t i = 0; i < host_writes_.size();)
     if (host_writes_[i].call == call) {
       unasked_bytes_ -= host_writes_[i].left;
       host_writes_.erase(host_writes_.begin() + long(i));
-      break;
+    } else {
+      i++;
     }
   receive_lock_.unlock();
 }
@@ -148,8 +162,7 @@ bool Session::host_write_pending(const void* p, uint64_t n) {
   receive_lock_.lock();
   for (PendingHostWrite& w : host_writes_) {
     auto to = reinterpret_cast<uintptr_t>(w.to.to);
-    uint64_t extent = (w.to.rows - 1) * w.to.row_pitch + w.to.row_bytes;
-    found |= at < to + extent && to < (n > ~0ull - at ? ~0ull : at + n);
+    found |= at < to + w.to.extent() && to < (n > ~0ull - at ? ~0ull : at + n);
   }
   receive_lock_.unlock();
   return found;
@@ -175,7 +188,7 @@ bool Session::take_host_write(const wire::MessageHeader& m) {
   if (!to.row_bytes) return receiver_.skip((left + 7) & ~7ull);   // a copy that failed meanwhile
   while (left) {
     uint64_t row = at / to.row_bytes, column = at % to.row_bytes, n = to.row_bytes - column < left ? to.row_bytes - column : left;
-    if (!receiver_.read(static_cast<uint8_t*>(to.to) + row * to.row_pitch + column, n)) return false;
+    if (!receiver_.read(static_cast<uint8_t*>(to.to) + row / to.rows * to.slice_pitch + row % to.rows * to.row_pitch + column, n)) return false;
     at += n;
     left -= n;
   }
@@ -276,7 +289,7 @@ void* Session::callback_main(void* self) {
     uint32_t seen = s.callback_signal_.count();
     s.receive_lock_.lock();
     bool any = !s.callbacks_.empty();
-    uint64_t number = any ? s.callbacks_.front() : 0;
+    CallbackRequest request = any ? static_cast<CallbackRequest&&>(s.callbacks_.front()) : CallbackRequest{0, {}};
     if (any) s.callbacks_.erase(s.callbacks_.begin());
     bool more = !s.callbacks_.empty();
     s.receive_lock_.unlock();
@@ -284,9 +297,9 @@ void* Session::callback_main(void* self) {
       s.callback_signal_.wait(seen);
       continue;
     }
-    s.callback_runner_(number);
+    s.callback_runner_(request.number, request.renew);
     Call call(s, wire::op::tfCallbackDone, 0);
-    call.in().put(number);
+    call.in().put(request.number);
     call.send();
     if (!more) s.push();
   }

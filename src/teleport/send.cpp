@@ -59,6 +59,7 @@ void Call::finish(bool wants_reply) {
 }
 
 int Call::send() {
+  bool held = s_.functions_out_.load(std::memory_order_relaxed) && header()->op != wire::op::tfCallbackDone && header()->op != wire::op::tfPartWrite;
   finish(false);
   bool many = s_.queued_calls_ >= s_.max_queued_, full = s_.open_.size() + s_.queued_bytes_ > kMaxQueuedBytes;
   s_.queue_lock_.unlock();
@@ -69,6 +70,7 @@ int Call::send() {
     s_.pump_signal_.signal_one();
     if (s_.spin_ns_) s_.try_push();   // the first call after a pause need not wait until the pump is awake
   }
+  if (held) s_.hold_back();
   return s_.dead() ? kWorkerLost : s_.sticky_error();
 }
 
@@ -89,6 +91,24 @@ void Session::note_error(int result) {
   }
 }
 
+static constexpr uint32_t kCallsBehindFunction = 400;   // the driver's launch queue holds about 1000
+
+void Session::hold_back() {
+  if (calls_behind_.fetch_add(1, std::memory_order_relaxed) < kCallsBehindFunction || in_callback()) return;
+  push();
+  while (!dead()) {
+    uint32_t seen = callback_ran_signal_.count();
+    if (functions_out_.load(std::memory_order_acquire) == 0) break;
+    callback_ran_signal_.wait(seen, 1000);
+  }
+  calls_behind_.store(0, std::memory_order_relaxed);
+}
+
+void Session::function_ran() {
+  functions_out_.fetch_sub(1, std::memory_order_acq_rel);
+  callback_ran();
+}
+
 void Session::wait_callbacks(bool (*one_of)(uint64_t), uint64_t stream, unsigned most_ms) {
   if (callbacks_out_.load(std::memory_order_acquire) == 0) return;
   const uint64_t until = base::now_ns() + uint64_t(most_ms) * 1'000'000;
@@ -101,7 +121,7 @@ void Session::wait_callbacks(bool (*one_of)(uint64_t), uint64_t stream, unsigned
 }
 
 void Session::callback_ran() {
-  callbacks_out_.fetch_sub(1, std::memory_order_acq_rel);
+  for (int out = callbacks_out_.load(std::memory_order_relaxed); out > 0 && !callbacks_out_.compare_exchange_weak(out, out - 1, std::memory_order_acq_rel);) {}
   callback_ran_signal_.signal_all();
 }
 

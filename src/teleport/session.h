@@ -62,11 +62,12 @@ struct Reply {
   wire::Reader reader() const { return wire::Reader(body.data(), body.size()); }
 };
 
-// Destination of a device-to-host copy under way: rows × row_bytes, row_pitch apart; filled by host_write messages.
+// Destination of a device-to-host copy under way: slices × rows × row_bytes, row_pitch and slice_pitch apart; filled by host_write messages.
 struct HostDestination {
   void* to = nullptr;
-  uint64_t row_bytes = 0, row_pitch = 0, rows = 1;
-  uint64_t bytes() const { return row_bytes * rows; }
+  uint64_t row_bytes = 0, row_pitch = 0, rows = 1, slice_pitch = 0, slices = 1;
+  uint64_t bytes() const { return row_bytes * rows * slices; }
+  uint64_t extent() const { return (slices - 1) * slice_pitch + (rows - 1) * row_pitch + row_bytes; }
 };
 
 class TF_API Session {
@@ -85,25 +86,32 @@ class TF_API Session {
   // An error after which the worker's contexts are lost: calls that do not wait answer it too. 0: none.
   int sticky_error() const { return sticky_error_.load(std::memory_order_relaxed); }
   void note_error(int result);
+  bool async_error_waits() const { return async_error_.load(std::memory_order_relaxed) != 0; }
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
   uint64_t last_call();                                   // number of the last call made so far, 0: none
   bool try_push();                                        // false: another thread is sending, and will see what is queued now or wake the pump
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
   void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed
-  void forget_host_write(uint64_t call);
+  void forget_host_write(uint64_t call);                  // all of that name
   bool host_write_pending(const void* p, uint64_t n);     // a read into any of these bytes is still on its way
   // A question whose answer may be "not yet": if it is, the worker says later when it has become true, and watch_ends() then. Both before and after
   // the question is asked, the second with whether it was to be watched.
   void watch(uint64_t call);
   void watched(uint64_t call, bool pending);
   bool watch_ends(uint64_t call);                         // true: the worker has said so (or the session is over)
-  // run(user) is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent.
-  using CallbackRunner = void (*)(uint64_t number);
+  // run() is called on a thread of its own when the worker asks for callback `number`; then tfCallbackDone is sent. renew: host parts to be sent before.
+  using CallbackRunner = void (*)(uint64_t number, const std::vector<uint64_t>& renew);
   void start_callbacks(CallbackRunner run);
+  // Called, by whoever receives, when the worker has let go of a host part. It may not make calls.
+  void on_gone(void (*gone)(uint64_t number)) { gone_.store(gone, std::memory_order_release); }
   // A callback is on its way to the worker (once for each, before it is sent) / has run, or never will.
   void callback_sent() { callbacks_out_.fetch_add(1, std::memory_order_acq_rel); }
   void callback_ran();
+  // The same for a host function of a graph that is launched. The worker's stream waits for it, so only so many calls may queue behind it: the driver's own
+  // queue would fill up, with the word that the function has run stuck behind it.
+  void function_sent() { calls_behind_.store(0, std::memory_order_relaxed); functions_out_.fetch_add(1, std::memory_order_acq_rel); callback_sent(); }
+  void function_ran();
   static bool in_callback();                              // the calling thread runs one: calls that wait are refused there
   void wait_callbacks(bool (*one_of)(uint64_t stream), uint64_t stream, unsigned most_ms = ~0u);   // while one_of() says that some of these are out
 
@@ -135,6 +143,7 @@ class TF_API Session {
   void pass_on_reading();                                 // receive_lock_ held
   void wake_listener();
   void die(const char* why);
+  void hold_back();
   static void* pump_main(void* self);
   static void* listener_main(void* self);
   static void* callback_main(void* self);
@@ -181,10 +190,13 @@ class TF_API Session {
   bool wants_listener() const { return unasked_bytes_ || callbacks_started_ || !watches_.empty(); }
   bool listener_started_ = false, callbacks_started_ = false;
   int listener_event_ = -1;                               // wakes the listener for what a reader has left in receiver_
-  std::vector<uint64_t> callbacks_;
+  struct CallbackRequest { uint64_t number; std::vector<uint64_t> renew; };
+  std::vector<CallbackRequest> callbacks_;
   CallbackRunner callback_runner_ = nullptr;
+  std::atomic<void (*)(uint64_t)> gone_{nullptr};
   base::Signal listener_signal_, callback_signal_, callback_ran_signal_;
-  std::atomic<int> callbacks_out_{0};
+  std::atomic<int> callbacks_out_{0}, functions_out_{0};
+  std::atomic<uint32_t> calls_behind_{0};
 
   Lock cache_lock_;
   std::vector<CacheEntry*> cache_;

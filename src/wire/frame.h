@@ -58,13 +58,16 @@ struct CallHeader {
 };
 static_assert(sizeof(CallHeader) == 24);
 
+inline constexpr uint64_t kHostPart = 1ull << 63;
 enum class Kind : uint16_t {
   reply = 1,        // answer to `call`
-  host_write = 2,   // bulk data of a device-to-host copy: belongs at `offset` of the destination named by `call`
+  host_write = 2,   // bulk data of a device-to-host copy: belongs at `offset` of the destination named by `call`; of a host part: kHostPart | its number
   async_error = 3,  // `call`, which wanted no reply, failed with `result`; sent before the reply to any later call
-  callback = 4,     // run host function `offset`; the worker's stream waits for tfCallbackDone
-  event_done = 16,  // the event of the question `call` (cuEventQuery, answered NOT_READY) has finished, with `result`; what it covers came before
+  callback = 4,     // run host function `offset`; the worker's stream waits for tfCallbackDone. Arguments: an array of numbers of host parts whose
+                    // present bytes (tfPartWrite) go before that
   text = 5,         // what device code printed: bulk data for fd `result` (1 or 2)
+  gone = 6,         // no graph holds host part `offset` any more (api/session.api, tfNode)
+  event_done = 7,   // the event of the question `call` (cuEventQuery, answered NOT_READY) has finished, with `result`; what it covers came before
 };
 // Followed by `bytes` of encoded results (a multiple of 8), then bulk_bytes of raw data, padded to a multiple of 8.
 struct MessageHeader {

@@ -36,7 +36,8 @@ struct Outbox {
   void add_reads() {
     headers.reserve(reads.size());
     for (const Staging::Read& r : reads) {
-      headers.push_back({0, wire::Kind::host_write, wire::op::tfRead, 0, 0, r.call, r.offset, r.bytes});
+      if (!r.bytes) continue;   // it only kept something alive
+      headers.push_back({0, wire::Kind::host_write, r.op, 0, 0, r.name, r.offset, r.bytes});
       parts.push_back({&headers.back(), sizeof(wire::MessageHeader)});
       parts.push_back({r.block->p, r.bytes});
       if (r.bytes % 8) parts.push_back({const_cast<uint8_t*>(kPadding), 8 - r.bytes % 8});

@@ -16,15 +16,29 @@
 #include <set>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "abi/cuda_abi.h"
 
 namespace worker {
 
 class Session;
+struct Part;
 
 class Callbacks {
  public:
+  struct Callback {
+    Callbacks* owner;
+    uint64_t number, call;
+    CUcontext context;
+    bool repeats;             // part of a graph: runs at each launch of it
+    bool destructor = false;  // of a user object: nobody waits for it
+    bool announced = false;   // and does not repeat: the client may say that it has run
+    uint32_t finished = 0;    // runs in the client that nobody waited for yet
+    std::vector<std::shared_ptr<Part>> follows = {};   // copies to the client that have been made when it runs: the first function behind one sends it
+    uint64_t runs = 0;                                 // begun; tells which launch it is
+    std::vector<uint64_t> renews = {};                 // parts that the client sends again when it has run
+  };
   explicit Callbacks(Session& session) : session_(session) {}
   ~Callbacks();
   int queue(uint64_t number, uint64_t call, CUstream stream, CUcontext context);   // leader
@@ -34,24 +48,31 @@ class Callbacks {
   void settle(uint64_t call);                                       // until it is younger than that call; not on the leader
   void end();                                                       // nobody waits any more
 
- private:
-  struct Callback {
-    Callbacks* owner;
-    uint64_t number, call;
-    CUcontext context;
-    bool repeats;          // part of a graph: runs at each launch of it
-    bool announced = false;   // and does not repeat: the client may say that it has run
-    uint32_t finished = 0; // runs in the client that nobody waited for yet
-  };
+
+  // ---- for graphs. host_function is the function of the node, the object its argument. Null: the number is in use.
   static void host_function(void* callback);
+  std::unique_ptr<Callback> for_graph(uint64_t number, CUcontext context);
+  void follows(Callback& c, std::vector<std::shared_ptr<Part>> copies);
+  void follows_as(Callback& c, const Callback& other);
+  void renews(Callback& c, std::vector<uint64_t> parts);
+  void end(Callback& c);
+  // The end of a user object: destroyed is its destructor, what this gives the argument.
+  static void destroyed(void* callback);
+  Callback* for_object(uint64_t number, CUcontext context);
+  void forget(Callback* c);                                         // it was not made
+
+ private:
   void run(Callback& callback);
   void announce();
   Callback* next_to_announce(std::unique_lock<std::mutex>& lock);
   void note_oldest();
+  void start();            // under the lock
+  std::vector<std::shared_ptr<Part>> to_send(Callback& c);
   Session& session_;
   std::mutex lock_;        // all below
   std::condition_variable wake_;
-  std::unordered_map<uint64_t, std::unique_ptr<Callback>> callbacks_;
+  std::unordered_map<uint64_t, std::unique_ptr<Callback>> callbacks_;   // in streams, and of user objects
+  std::unordered_map<uint64_t, Callback*> in_graphs_;
   std::deque<Callback*> to_announce_;
   std::set<uint64_t> running_;              // their calls: reached by the GPU, not done by the client. Not those that repeat
   std::atomic<uint64_t> oldest_{~0ull};

@@ -1,12 +1,15 @@
 // The calls of api/cuda/pool.api: allocation in stream order. Charged and refunded when the call is made, not when the stream gets there.
 // The driver tells whose device a pool or a stream is of when it has allocated: the charge moves there then.
+#include "worker/graph_part.h"
 #include "worker/handlers.h"
 #include "worker/memory.h"
 
 namespace worker::serve {
 
 template <class F>
-static int allocate(Session& s, Request& q, uint64_t bytes, CUdeviceptr* out, F driver_call) {
+static int allocate(Session& s, Request& q, uint64_t bytes, CUdeviceptr* out, CUstream stream, F driver_call) {
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  if (call(s.driver.cuStreamIsCapturing, stream, &status) == 0 && status == CU_STREAM_CAPTURE_STATUS_ACTIVE) s.graph_parts().note_memory();
   const int device = current_device(s);
   CUdeviceptr p = 0;
   int rc = charged(s.memory(), device, bytes, [&] { return driver_call(&p); });
@@ -29,14 +32,14 @@ static int allocate(Session& s, Request& q, uint64_t bytes, CUdeviceptr* out, F 
 int cuMemAllocAsync(Session& s, Request& q, wire::cuMemAllocAsync::Args& a, wire::cuMemAllocAsync::Outs& o) {
   CUstream stream;
   if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
-  return allocate(s, q, a.bytesize, o.dptr, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocAsync, p, a.bytesize, stream); });
+  return allocate(s, q, a.bytesize, o.dptr, stream, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocAsync, p, a.bytesize, stream); });
 }
 
 int cuMemAllocFromPoolAsync(Session& s, Request& q, wire::cuMemAllocFromPoolAsync::Args& a, wire::cuMemAllocFromPoolAsync::Outs& o) {
   CUstream stream;
   CUmemoryPool pool;
   if (!s.real(a.hStream, wire::kCUstream, &stream) || !s.real(a.pool, wire::kCUmemoryPool, &pool)) return CUDA_ERROR_INVALID_HANDLE;
-  return allocate(s, q, a.bytesize, o.dptr, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocFromPoolAsync, p, a.bytesize, pool, stream); });
+  return allocate(s, q, a.bytesize, o.dptr, stream, [&](CUdeviceptr* p) { return call(s.driver.cuMemAllocFromPoolAsync, p, a.bytesize, pool, stream); });
 }
 
 int cuMemFreeAsync(Session& s, Request&, wire::cuMemFreeAsync::Args& a, wire::cuMemFreeAsync::Outs&) {

@@ -17,7 +17,9 @@
 #include "wire/opcodes.h"
 #include "worker/callback.h"
 #include "worker/client_environment.h"
+#include "worker/event_watch.h"
 #include "worker/image_store.h"
+#include "worker/graph_part.h"
 #include "worker/memory.h"
 #include "worker/link.h"
 #include "worker/mirror.h"
@@ -53,7 +55,7 @@ static bool needs_context(uint16_t op) {
 Session::Session(int socket, const ServeOptions& options)
     : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
       spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
-      staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota, *options.driver)), modules_(std::make_unique<Modules>()),
+      graph_parts_(std::make_unique<GraphParts>(*this)), staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota, *options.driver)), modules_(std::make_unique<Modules>()),
       images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
       callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)),
       mirror_(std::make_unique<Mirror>(*this)) {

@@ -38,6 +38,7 @@ class HandleExchange;
 class ImageStore;
 class Mirror;
 class EventWatch;
+class GraphParts;
 
 // One call as it came. Valid on the thread that runs its handler.
 class Request {
@@ -155,6 +156,7 @@ class Session {
   HandleExchange& handle_exchange() { return *handle_exchange_; }
   uint32_t client_host() const { return client_host_; }   // Hello::host
   Mirror& mirror() { return *mirror_; }
+  GraphParts& graph_parts() { return *graph_parts_; }
 
   // By device: primary contexts that the client retains. Leader only.
   struct Primary { CUcontext real = nullptr; uint32_t index = 0; int retained = 0; };
@@ -205,6 +207,7 @@ class Session {
   base::PagedTable<Entry> table_;                // writers hold table_lock_
   std::unordered_map<void*, uint64_t> names_;    // guarded by table_lock_
   uint32_t highest_bound_ = 0, next_name_ = wire::kWorkerNamed;
+  std::unique_ptr<GraphParts> graph_parts_;      // ends after staging_, which holds parts
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Memory> memory_;
   std::unique_ptr<Modules> modules_;

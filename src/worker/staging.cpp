@@ -3,9 +3,13 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/futex.h"
 #include "base/log.h"
 #include "worker/callback.h"
+#include "wire/opcodes.h"
+#include "worker/graph_part.h"
 #include "worker/session.h"
 
 namespace worker {
@@ -99,7 +103,11 @@ bool Staging::reclaim(int kind) {
   return any;
 }
 
-void Staging::make_free(Block* b) { free_[kind_of(b->bytes)].push_back(b); }
+void Staging::make_free(Block* b) {
+  if (b->slab) return free_[kind_of(b->bytes)].push_back(b);
+  if (b->event) call(session_.driver.cuEventDestroy_v2, b->event);
+  delete b;
+}
 
 void Staging::give_back(Block* block) {
   std::lock_guard lock(lock_);
@@ -124,15 +132,36 @@ int Staging::written(Block* block, CUstream stream) {
 }
 
 int Staging::reading(Block* block, CUstream stream, uint64_t call, uint64_t offset, uint32_t bytes, bool large) {
-  int rc = record(session_.driver, block, stream);
+  return add_read({block, call, offset, bytes, large, call, wire::op::tfRead}, stream);
+}
+
+int Staging::reading(const std::shared_ptr<Part>& part, CUstream stream, uint64_t call_number, CUcontext context, bool send) {
+  constexpr uint64_t kMost = 8u << 20;   // in one message
+  uint64_t at = 0;
+  do {
+    const uint64_t bytes = send ? std::min<uint64_t>(part->bytes - at, kMost) : 0;
+    auto* b = new Block;
+    b->p = part->p + at;
+    b->bytes = uint32_t(bytes);
+    b->context = context;
+    b->keeps = part;
+    call(session_.driver.cuEventCreate, &b->event, unsigned(CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
+    if (int rc = add_read({b, call_number, at, uint32_t(bytes), bytes && part->bytes >= kSizes[2], wire::kHostPart | part->number, wire::op::tfGraphLaunch}, stream)) return rc;
+    at += bytes;
+  } while (send && at < part->bytes);
+  return 0;
+}
+
+int Staging::add_read(const Read& read, CUstream stream) {
+  int rc = record(session_.driver, read.block, stream);
   std::lock_guard lock(lock_);
   if (rc) {
-    make_free(block);
+    make_free(read.block);
     return rc;
   }
-  reads_.push_back({block, call, offset, bytes, large});
+  reads_.push_back(read);
   reads_now_.fetch_add(1, std::memory_order_release);
-  if (large) {
+  if (read.large) {
     large_now_++;
     if (!returner_runs_) {
       returner_runs_ = true;

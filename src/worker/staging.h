@@ -19,13 +19,15 @@ namespace worker {
 
 class Session;
 struct Slab;
+struct Part;
 
 struct Block {
   uint8_t* p = nullptr;
   uint32_t bytes = 0;
   CUevent event = nullptr;          // recorded after the copy that uses the block; of context. Null: could not be made
   CUcontext context = nullptr;
-  Slab* slab = nullptr;
+  Slab* slab = nullptr;             // null: of no slab, p belongs to keeps; the block ends when it is free
+  std::shared_ptr<Part> keeps;
 };
 struct Slab {
   uint8_t* p = nullptr;
@@ -40,7 +42,7 @@ class Staging {
   // Bytes in blocks of each size. Exceeded only when no block comes back for kPatience: the GPU may be waiting for what the client sends next.
   static constexpr uint64_t kLimits[3] = {4u << 20, 12u << 20, 48u << 20};
   static constexpr uint64_t kPatience = 200'000'000;   // ns
-  struct Read { Block* block; uint64_t call, offset; uint32_t bytes; bool large; };
+  struct Read { Block* block; uint64_t call, offset; uint32_t bytes; bool large; uint64_t name; uint16_t op; };   // call: its place in the order; name, op: as the message says them
 
   explicit Staging(Session& session);
   ~Staging();
@@ -49,6 +51,8 @@ class Staging {
   // Queued by the handler: the copy out of block (write) or into it (read) is in `stream`; records the block's event there.
   int written(Block* block, CUstream stream);
   int reading(Block* block, CUstream stream, uint64_t call, uint64_t offset, uint32_t bytes, bool large);
+  // The launch of a graph with this part is in `stream`: when the stream has come there its bytes are sent, if so wanted; the part lives until then.
+  int reading(const std::shared_ptr<Part>& part, CUstream stream, uint64_t call, CUcontext context, bool send);
   void give_back(Block* block);     // unused
 
   bool any_reads() const { return reads_now_.load(std::memory_order_acquire) != 0; }
@@ -67,6 +71,7 @@ class Staging {
   void pin(Slab& slab, CUcontext context);
   bool passed(Block* block, int* rc);
   void make_free(Block* block);
+  int add_read(const Read& read, CUstream stream);
   void returner();
   Session& session_;
   std::mutex lock_;                 // everything below

@@ -305,7 +305,12 @@ CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNod
   REQUIRE(copyParams);
   CopyWork work;
   TRY(work_of(*copyParams, ctx, &work));
-  return replace_exec(hGraphExec, hNode, std::move(work));
+  return change_exec(hGraphExec, hNode, [&](ExecNode& n) {
+    auto* old = std::get_if<CopyWork>(&n.work);
+    REQUIRE(old && old->asked.srcMemoryType == work.asked.srcMemoryType && old->asked.dstMemoryType == work.asked.dstMemoryType);
+    *old = std::move(work);
+    return CUDA_SUCCESS;
+  });
 }
 
 CUresult cuGraphAddMemsetNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies, size_t numDependencies,
