@@ -2,6 +2,7 @@
 #include "softgpu/api/launch.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "softgpu/api/event.h"
@@ -147,6 +148,14 @@ CUresult launch(CUfunction f, const Shape& shape, bool cooperative, CUstream h, 
   TRY(find_launchable(f, (*stream)->context, &function));
   KernelWork work;
   TRY(make_kernel(function, f, shape, cooperative, params, extra, &work));
+  static const bool blocks = [] {
+    const char* text = getenv("CUDA_LAUNCH_BLOCKING");
+    return text && atoi(text) != 0;
+  }();
+  if (blocks && !is_capturing(*stream)) {
+    TRY(enqueue(*stream, std::move(work)));
+    return cuStreamSynchronize(h);
+  }
   return enqueue(*stream, std::move(work));
 }
 
