@@ -127,7 +127,7 @@ static CUresult launch(CUfunction f, const CUlaunchConfig& c, bool cooperative, 
     const char* text = getenv("CUDA_LAUNCH_BLOCKING");
     return text && atoi(text) != 0;
   }();
-  return rc || !blocks || capturing() ? rc : remote::cuStreamSynchronize(c.hStream);
+  return rc || !blocks || capturing() ? rc : cuStreamSynchronize(c.hStream);
 }
 
 static CUlaunchConfig config_of(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream) {
