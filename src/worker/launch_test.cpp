@@ -219,7 +219,7 @@ TEST_F(Launch, UnloadedKernelsAreGone) {
 TEST_F(Launch, PrefetchAnswersAsTheCallsWould) {
   driver.cuDeviceGetCount = [](int* n) { *n = 1; return CUDA_SUCCESS; };
   driver.cuDeviceGet = [](CUdevice* d, int) { *d = 0; return CUDA_SUCCESS; };
-  driver.cuDeviceGetAttribute = [](int* v, CUdevice_attribute a, CUdevice) { *v = 1000 + a; return CUDA_SUCCESS; };
+  driver.cuDeviceGetAttribute = [](int* v, CUdevice_attribute a, CUdevice) { *v = a == CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS ? 0 : 1000 + a; return CUDA_SUCCESS; };
   driver.cuDeviceGetName = [](char* name, int, CUdevice) { strcpy(name, "Fake"); return CUDA_SUCCESS; };
   auto m = client->wait(wire::op::tfPrefetch, wire::tfPrefetch::Args{});
   auto r = m.reader();
