@@ -119,6 +119,7 @@ int main(int count, char** arguments) {
   expect("1", {d[1]});
   expect("1,0", {d[1], d[0]});
   expect("1,99,0", {d[1]});
-  expect((d[1] + ",0").c_str(), {d[1], d[0]});
+  expect((d[1] + "," + d[0]).c_str(), {d[1], d[0]});
+  expect((d[1] + ",0").c_str(), {d[1]});      // a list is of UUIDs or of indexes
   return 0;
 }

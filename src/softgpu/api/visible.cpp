@@ -34,12 +34,15 @@ std::vector<int> visible_devices(const char* list, const Profile& p) {
     return visible;
   }
   const std::string text = list;
+  bool uuids = false;
   for (size_t at = 0; at <= text.size();) {
     const size_t comma = std::min(text.find(',', at), text.size());
     std::string entry = text.substr(at, comma - at);
     entry.erase(0, std::min(entry.find_first_not_of(" \t"), entry.size()));
     entry.erase(entry.find_last_not_of(" \t") + 1);
-    const int device = named(entry, p);
+    const bool uuid = entry.compare(0, 4, "GPU-") == 0;
+    if (at == 0) uuids = uuid;
+    const int device = uuid == uuids ? named(entry, p) : -1;   // of one kind: the first one's
     if (device < 0) break;                        // ends the list
     if (std::find(visible.begin(), visible.end(), device) != visible.end()) return {};
     visible.push_back(device);
