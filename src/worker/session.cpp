@@ -37,14 +37,16 @@ static constexpr uint64_t kLeaderSpin = 50'000, kFollowerSpin = 50'000;   // ns 
 constinit thread_local uint32_t Session::t_context_ = 0;
 constinit thread_local uint32_t Session::t_contexts_ = 0;
 
-// Calls that do not run in the context that comes with them, so it may be gone: all of NVML, devices, making and destroying contexts.
+// Calls that do not run in the context that comes with them, so it may be gone: all of NVML, devices, making and destroying contexts, memory by
+// chunks and addresses.
 static bool needs_context(uint16_t op) {
   static const auto table = [] {
     struct { bool needs[wire::op::kEnd]; } t{};
     for (uint16_t i = 0; i < wire::op::kEnd; i++) {
       const char* n = wire::op_name(i);
       t.needs[i] = true;
-      for (const char* free : {"nvml", "cuDevice", "cuCtxCreate", "cuCtxDestroy", "tfPrefetch", "tfCallbackDone"})
+      for (const char* free : {"nvml", "cuDevice", "cuCtxCreate", "cuCtxDestroy", "tfPrefetch", "tfCallbackDone", "cuMemAddress", "cuMemCreate",
+                               "cuMemRelease", "cuMemMap", "cuMemUnmap", "cuMemSetAccess", "cuMemGetAccess", "cuMemGetAllocation", "cuMemRetain", "cuMemPool", "tfShare", "tfImport"})
         if (strncmp(n, free, strlen(free)) == 0) t.needs[i] = false;
     }
     return t;

@@ -1,4 +1,4 @@
-// Contexts of one's own beside the primary one: each has its modules and memory; a destroyed one is gone from the stack.
+// Contexts of one's own beside the primary one: each has its modules and memory; a destroyed one is gone from the stack's top.
 #include "check.h"
 
 int main() {
@@ -33,4 +33,27 @@ int main() {
   CHECK(current == gpu.context || current == nullptr);
   CU(cuCtxSetCurrent(gpu.context));
   CHECK(read_words(other, 16)[0] == 7);  // the other context's memory lives on
+
+  // Twice in the stack and destroyed: the dead one is current. Chunks and addresses need none.
+  CU(cuCtxCreate_v2(&own, 0, gpu.device));
+  CU(cuCtxPushCurrent_v2(own));
+  CU(cuCtxDestroy_v2(own));
+  EXPECT(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuCtxSynchronize());
+  CUmemAllocationProp property{};
+  property.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  property.location = {CU_MEM_LOCATION_TYPE_DEVICE, gpu.device};
+  size_t bytes = 0;
+  CUdeviceptr at = 0;
+  CUmemGenericAllocationHandle chunk = 0;
+  CU(cuMemGetAllocationGranularity(&bytes, &property, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED));
+  CU(cuMemCreate(&chunk, bytes, &property, 0));
+  CU(cuMemAddressReserve(&at, bytes, 0, 0, 0));
+  CU(cuMemMap(at, bytes, 0, chunk, 0));
+  CUmemAccessDesc access{property.location, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+  CU(cuMemSetAccess(at, bytes, &access, 1));
+  CU(cuMemUnmap(at, bytes));
+  CU(cuMemRelease(chunk));
+  CU(cuMemAddressFree(at, bytes));
+  CU(cuCtxSetCurrent(gpu.context));
+  CU(cuCtxSynchronize());
 }
