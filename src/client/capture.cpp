@@ -144,6 +144,18 @@ int refuse_unsafe() {
   return any ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : 0;
 }
 
+int refuse_capturing(uint64_t stream) {
+  if (!capturing()) return 0;
+  g_lock.lock();
+  Capture* c = of_stream(stream);
+  const bool fresh = c && !c->spoilt;
+  const uint64_t origin = c ? c->origin : 0;
+  if (fresh) c->spoilt = true, g_spoilt.fetch_add(1, std::memory_order_relaxed);
+  g_lock.unlock();
+  if (fresh) remote::tfCaptureSpoil(handle_of<CUstream>(origin));
+  return c ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : 0;
+}
+
 void capture_recorded(uint64_t stream, CUevent event) {
   g_lock.lock();
   if (Capture* c = of_stream(stream)) table().events[number_of(event)] = c;

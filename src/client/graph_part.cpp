@@ -223,8 +223,8 @@ using namespace client;
 
 EXPORT CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream) {
   ExecParts* parts = parts_of(hGraph);
-  // In a stream that captures it becomes a child of the captured graph, and its parts are that graph's.
-  if (!parts || captures(caller().stream(hStream))) return remote::cuGraphLaunch(hGraph, hStream);
+  if (int rc = refuse_capturing(caller().stream(hStream))) return CUresult(rc);   // a launch is no node
+  if (!parts) return remote::cuGraphLaunch(hGraph, hStream);
   return launch(hGraph, hStream, *parts);
 }
 EXPORT CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {

@@ -350,16 +350,7 @@ CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
   if (!exec) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   TRY(find_stream(hStream, context, &stream));
-  if (is_capturing(stream)) {
-    ChildWork child;
-    {
-      std::lock_guard lock(capture_lock());
-      std::map<const GraphNode*, GraphNode*> twins;
-      child.graph = clone(*exec->graph, &twins);
-    }
-    CUresult result;
-    if (captured(stream, std::move(child), &result)) return result;
-  }
+  TRY(refuse_capturing(stream));   // a launch is no node
   TRY(refuse_implicit(stream));
   return launch_graph(exec, stream);
 }

@@ -112,7 +112,7 @@ extern std::atomic<int> g_captures;           // captures under way in the proce
 
 // The stream is capturing: adds the work as a node (true, result in *out). Otherwise false and nothing is done.
 bool captured(const StreamRef& stream, Work work, CUresult* out);
-// A call that waits for, or looks at, this stream's work while it captures: 900, and the capture is spoilt.
+// A call that waits for, or looks at, this stream's work while it captures, or launches a graph: 900, and the capture is spoilt.
 CUresult refuse_capturing(const StreamRef& stream);
 CUresult refuse_during_capture(const ContextRef& context);   // as above for the whole context
 // The event was recorded in a capture, or the stream captures: the stream joins or goes on after those nodes (true, result in *out).
