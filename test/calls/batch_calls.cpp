@@ -52,6 +52,7 @@ int main() {
   for (int i = 0; i < 64; i++) host[i] = (unsigned char)(200 - i);
   CUdeviceptr first = allocate(64), second = allocate(64);
   CU(cuMemsetD8_v2(first, 7, 64));
+  CU(cuStreamSynchronize(nullptr));      // the stream does not wait for the default one
   CUDA_MEMCPY3D_BATCH_OP two[2] = {};
   two[0].src = memory((CUdeviceptr)(size_t)host, 0, 0);
   two[0].dst = memory(first, 32, 2);

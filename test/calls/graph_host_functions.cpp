@@ -28,26 +28,29 @@ int main() {
   CU(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
   CU(cuStreamCreate(&other, CU_STREAM_NON_BLOCKING));
   CUdeviceptr words = allocate(4 * kCount), copy = allocate(4 * kCount);
-  std::vector<unsigned> host(kCount, 1), last(kCount);
-  Sum sum{host.data(), kCount};
-  Double doubled{host.data(), kCount};
+  unsigned *host, *last;      // page-locked: copies from and to pageable memory are not all made in their place
+  CU(cuMemHostAlloc((void**)&host, 4 * kCount, 0));
+  CU(cuMemHostAlloc((void**)&last, 4 * kCount, 0));
+  for (unsigned i = 0; i < kCount; i++) host[i] = 1;
+  Sum sum{host, kCount};
+  Double doubled{host, kCount};
 
   // fill -> host -> add up, double -> device -> last: the device sees what the host functions made of it.
   CU(cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
   unsigned first = 10;
   CU(launch(fill, 1, kCount, stream, words, kCount, first));       // first + i
-  CU(cuMemcpyDtoHAsync_v2(host.data(), words, 4 * kCount, stream));
+  CU(cuMemcpyDtoHAsync_v2(host, words, 4 * kCount, stream));
   CU(cuLaunchHostFunc(stream, add_up, &sum));
   CU(cuLaunchHostFunc(stream, twice, &doubled));
-  CU(cuMemcpyHtoDAsync_v2(copy, host.data(), 4 * kCount, stream));
-  CU(cuMemcpyDtoHAsync_v2(last.data(), copy, 4 * kCount, stream));
+  CU(cuMemcpyHtoDAsync_v2(copy, host, 4 * kCount, stream));
+  CU(cuMemcpyDtoHAsync_v2(last, copy, 4 * kCount, stream));
   CUgraph graph;
   CU(cuStreamEndCapture(stream, &graph));
   CHECK(sum.calls == 0);
   CUgraphExec exec;
   CU(cuGraphInstantiateWithFlags(&exec, graph, 0));
   for (unsigned round = 1; round <= 5; round++) {
-    last.assign(kCount, 0);
+    memset(last, 0, 4 * kCount);
     CU(cuGraphLaunch(exec, stream));
     CU(cuStreamSynchronize(stream));
     CHECK(sum.calls == round && sum.sum == kCount * 10 + kCount * (kCount - 1) / 2);
@@ -56,6 +59,22 @@ int main() {
   for (int i = 0; i < 30; i++) CU(cuGraphLaunch(exec, stream));    // many in flight
   CU(cuStreamSynchronize(stream));
   CHECK(sum.calls == 35 && last[5] == 30);
+  CU(cuGraphExecDestroy(exec));
+  CU(cuGraphDestroy(graph));
+  CU(cuMemFreeHost(host));
+  CU(cuMemFreeHost(last));
+
+  // Pageable memory: a host function sees what was copied to it before.
+  std::vector<unsigned> pageable(kCount, 1);
+  Sum of_pageable{pageable.data(), kCount};
+  CU(cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  CU(cuMemcpyDtoHAsync_v2(pageable.data(), words, 4 * kCount, stream));
+  CU(cuLaunchHostFunc(stream, add_up, &of_pageable));
+  CU(cuStreamEndCapture(stream, &graph));
+  CU(cuGraphInstantiateWithFlags(&exec, graph, 0));
+  CU(cuGraphLaunch(exec, stream));
+  CU(cuStreamSynchronize(stream));
+  CHECK(of_pageable.calls == 1 && of_pageable.sum == kCount * 10 + kCount * (kCount - 1) / 2);
   CU(cuGraphExecDestroy(exec));
   CU(cuGraphDestroy(graph));
 
