@@ -139,6 +139,7 @@ Word4 sample_level(const Texture& t, const TexelBox& b, int directions, const Sa
   const uint32_t size[3] = {b.width, b.height, b.depth};
   Axis a[3];
   for (int i = 0; i < directions; i++) a[i] = along(t, i, at, size[i], two, normalized, t.cube ? Wrap::Clamp : t.wrap[i]);
+  if (directions == 1 && two && !t.layered && t.wrap[1] == Wrap::Border) a[1] = {-1, 0, kOne / 2}, directions = 2;   // a row is an image, read at its upper edge
   if (directions < 3) a[2].first = a[2].second = layer;
   if (!two) return read(t, b, a[0].first, a[1].first, a[2].first);
   // All weights together are kOne. A product of two is rounded and what is left over belongs to the texels before; the rows of a volume
