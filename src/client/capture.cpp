@@ -20,7 +20,10 @@ struct Capture {
   CUstreamCaptureMode mode;
   pthread_t thread;                  // that began it
   uint64_t origin;
+  uint32_t failures;                 // of the session, when the capture was last seen to be active; after another one the driver may have spoilt it
   bool spoilt = false;
+  cuuint64_t id = 0;                 // what the worker told of it; 0: not yet. They stay as they are to its end, for all streams that take part
+  CUgraph graph = nullptr;
 };
 teleport::Lock g_lock;
 std::atomic<int> g_captures{0}, g_spoilt{0};   // under way; spoilt among them
@@ -40,9 +43,28 @@ Capture* of_stream(uint64_t stream) {
   return it == table().streams.end() ? nullptr : it->second;
 }
 
-void begin(uint64_t stream, CUstreamCaptureMode mode) {
+// The stream's capture as it was last told, if nothing can have spoilt it since.
+bool active(const Caller& at, uint64_t stream, Capture* told) {
   g_lock.lock();
-  auto* c = new Capture{mode, pthread_self(), stream};
+  Capture* c = of_stream(stream);
+  bool is = c && !c->spoilt && c->failures == at.session->failures();
+  if (is) *told = *c;
+  g_lock.unlock();
+  return is;
+}
+// The worker said that it is active; failures: as they were before it was asked.
+void seen_active(uint64_t stream, uint32_t failures, cuuint64_t id, CUgraph graph) {
+  g_lock.lock();
+  if (Capture* c = of_stream(stream)) {
+    c->failures = failures;
+    if (id) c->id = id, c->graph = graph;
+  }
+  g_lock.unlock();
+}
+
+void begin(const Caller& at, uint64_t stream, CUstreamCaptureMode mode) {
+  g_lock.lock();
+  auto* c = new Capture{mode, pthread_self(), stream, at.session->failures()};
   table().all.push_back(c);
   table().streams[stream] = c;
   g_captures.fetch_add(1, std::memory_order_release);
@@ -80,8 +102,16 @@ CUresult capture_info(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t
   if (CUresult rc = check_stream(stream)) return rc;
   if (!status) return CUDA_ERROR_INVALID_VALUE;
   *status = CU_STREAM_CAPTURE_STATUS_NONE;
-  uint64_t hStream = caller().stream(stream);
+  Caller at = caller();
+  uint64_t hStream = at.stream(stream);
   if (!captures(hStream) && !forbidden_by_capture(hStream)) return CUDA_SUCCESS;
+  if (Capture told{}; !nodes && !edges && !count && active(at, hStream, &told) && told.id) {
+    *status = CU_STREAM_CAPTURE_STATUS_ACTIVE;
+    if (id) *id = told.id;
+    if (graph) *graph = told.graph;
+    return CUDA_SUCCESS;
+  }
+  const uint32_t failures = at.session->failures();
   Dependencies& d = dependencies();
   CUgraph g{};
   cuuint64_t number = 0;
@@ -96,6 +126,7 @@ CUresult capture_info(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t
     break;
   }
   if (*status != CU_STREAM_CAPTURE_STATUS_ACTIVE) return CUDA_SUCCESS;
+  seen_active(hStream, failures, number, g);
   if (id) *id = number;
   if (graph) *graph = g;
   if (nodes) *nodes = d.nodes.data();
@@ -189,7 +220,7 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mo
   uint64_t stream = at.stream(hStream);
   if (stream == 0 || stream == number_of(CU_STREAM_LEGACY)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   CUresult rc = remote::cuStreamBeginCapture_v2(hStream, CU_STREAM_CAPTURE_MODE_RELAXED);
-  if (rc == CUDA_SUCCESS) begin(stream, mode);
+  if (rc == CUDA_SUCCESS) begin(at, stream, mode);
   return rc;
 }
 EXPORT CUresult cuStreamBeginCapture(CUstream hStream) { return cuStreamBeginCapture_v2(hStream, CU_STREAM_CAPTURE_MODE_GLOBAL); }
@@ -199,7 +230,7 @@ EXPORT CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, co
   if (at.error) return CUresult(at.error);
   if (!good_mode(mode)) return CUDA_ERROR_INVALID_VALUE;
   CUresult rc = remote::cuStreamBeginCaptureToGraph(hStream, hGraph, dependencies, dependencyData, numDependencies, CU_STREAM_CAPTURE_MODE_RELAXED);
-  if (rc == CUDA_SUCCESS) begin(at.stream(hStream), mode);
+  if (rc == CUDA_SUCCESS) begin(at, at.stream(hStream), mode);
   return rc;
 }
 EXPORT CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
@@ -225,13 +256,15 @@ EXPORT CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* cap
   if (!capturing()) return CUDA_SUCCESS;
   Caller at = caller();
   uint64_t stream = at.stream(hStream);
-  g_lock.lock();
-  Capture* c = of_stream(stream);
-  bool active = c && !c->spoilt;
-  g_lock.unlock();
-  if (forbidden_by_capture(stream) || (c && (!active || at.session->async_error_waits()))) return remote::cuStreamIsCapturing(hStream, captureStatus);
-  if (active) *captureStatus = CU_STREAM_CAPTURE_STATUS_ACTIVE;
-  return CUDA_SUCCESS;
+  if (!captures(stream) && !forbidden_by_capture(stream)) return CUDA_SUCCESS;
+  if (Capture told{}; active(at, stream, &told)) {
+    *captureStatus = CU_STREAM_CAPTURE_STATUS_ACTIVE;
+    return CUDA_SUCCESS;
+  }
+  const uint32_t failures = at.session->failures();
+  CUresult rc = remote::cuStreamIsCapturing(hStream, captureStatus);
+  if (!rc && *captureStatus == CU_STREAM_CAPTURE_STATUS_ACTIVE) seen_active(stream, failures, 0, nullptr);
+  return rc;
 }
 EXPORT CUresult cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out) {
   return capture_info(hStream, captureStatus_out, id_out, nullptr, nullptr, nullptr, nullptr);

@@ -141,10 +141,15 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib
   a.value = value;
   return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value, current() ? current()->device : -1);
 }
-// What the program has not set; else the answer depends on whether a kernel or its function was set last, which the driver knows.
+// What the program has not set; else the answer depends on whether a kernel or its function was set last, which the driver knows. The first question
+// about a kernel brings all of its attributes.
 static bool fixed_fact(uint64_t handle, int attribute, int device, int* value) {
   Kernel* k = find_kernel(handle);
-  return value && k && k->fact(attribute, device, value) && k->set_to[attribute].load(std::memory_order_relaxed) == 0;
+  if (!value || !k || attribute < 0 || attribute >= int(wire::KernelFacts::kAttributes) || k->set_to[attribute].load(std::memory_order_relaxed)) return false;
+  if (wire::KernelFacts told; k->facts_known.load(std::memory_order_acquire) == 0 && current() && current()->device == device &&
+                              remote::tfKernelFacts(handle_of<CUfunction>(handle), &told.known, told.values) == CUDA_SUCCESS)
+    k->learn(told, device);
+  return k->fact(attribute, device, value);
 }
 EXPORT CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {
   if (int error = caller().error) return CUresult(error);

@@ -21,7 +21,7 @@ EXPORT CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* minGridSize, int*
   CUdevice device;
   if (CUresult rc = cuCtxGetDevice(&device)) return rc;
   int limit = 0, processors = 0, best = 0, best_blocks = 0;
-  if (CUresult rc = remote::cuFuncGetAttribute(&limit, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, func)) return rc;
+  if (CUresult rc = cuFuncGetAttribute(&limit, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, func)) return rc;
   if (CUresult rc = remote::cuDeviceGetAttribute(&processors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device)) return rc;
   if (blockSizeLimit > 0 && blockSizeLimit < limit) limit = blockSizeLimit;
   // From the largest size down in whole warps; more threads at once wins, and of equals the larger block.

@@ -85,6 +85,7 @@ int Call::send_with_next() {
 
 // The codes of the driver manual that say "the process must be terminated and relaunched".
 void Session::note_error(int result) {
+  failures_.fetch_add(1, std::memory_order_relaxed);
   if ((result >= 714 && result <= 719) || result == 700 || result == 702 || result == 710 || result == 214 || result == 220) {
     int none = 0;
     sticky_error_.compare_exchange_strong(none, result, std::memory_order_relaxed);

@@ -82,11 +82,12 @@ class TF_API Session {
   static bool forked();                                   // this process is a child of one that had a session
 
   bool dead() const { return dead_.load(std::memory_order_acquire); }
-  // The first error that an async call met since this was last asked; 0: none.
   // An error after which the worker's contexts are lost: calls that do not wait answer it too. 0: none.
   int sticky_error() const { return sticky_error_.load(std::memory_order_relaxed); }
   void note_error(int result);
-  bool async_error_waits() const { return async_error_.load(std::memory_order_relaxed) != 0; }
+  // How many answers and messages were errors so far: whoever remembers what the worker said may ask again when there were more since.
+  uint32_t failures() const { return failures_.load(std::memory_order_relaxed); }
+  // The first error that an async call met since this was last asked; 0: none.
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
   uint64_t last_call();                                   // number of the last call made so far, 0: none
@@ -160,6 +161,7 @@ class TF_API Session {
   uint64_t session_id_ = 0;
   std::atomic<bool> dead_{false};
   std::atomic<int> async_error_{0}, sticky_error_{0};
+  std::atomic<uint32_t> failures_{0};
   uint32_t max_queued_ = 100;
   uint64_t spin_ns_ = 0;
 

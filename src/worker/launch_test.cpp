@@ -233,7 +233,7 @@ TEST_F(Launch, PrefetchAnswersAsTheCallsWould) {
   }
   ASSERT_TRUE(r.ok());
   for (auto [attribute, value] : {std::pair{CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 1000 + CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT},
-                                  std::pair{CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY, 0}}) {
+                                  std::pair{CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS, 0}}) {
     wire::cuDeviceGetAttribute::Args a;
     a.want_pi = true;
     a.attrib = attribute;

@@ -32,4 +32,24 @@ int main() {
   }
   size_t offset = 0;
   EXPECT(CUDA_ERROR_INVALID_VALUE, cuFuncGetParamInfo(mixed, 8, &offset, nullptr));
+
+  // All that a kernel of a library tells, before its first launch; what is set is told from then on, by the kernel and by its function.
+  CUlibrary library;
+  CUkernel kernel;
+  CUfunction function;
+  CU(cuLibraryLoadData(&library, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));
+  CU(cuLibraryGetKernel(&kernel, library, "reverse_shared"));
+  CU(cuKernelGetFunction(&function, kernel));
+  for (int which = 0; which < 10; which++) {
+    int of_kernel = -2, of_function = -3;
+    CU(cuKernelGetAttribute(&of_kernel, (CUfunction_attribute)which, kernel, gpu.device));
+    CU(cuFuncGetAttribute(&of_function, (CUfunction_attribute)which, function));
+    CHECK(of_kernel == of_function);
+  }
+  CU(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 50 * 1024));
+  CHECK(attribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) == 50 * 1024);
+  CHECK(attribute(function, CU_FUNC_ATTRIBUTE_NUM_REGS) > 0);
+  int value = 0;
+  EXPECT(CUDA_ERROR_INVALID_VALUE, cuKernelGetAttribute(&value, (CUfunction_attribute)9999, kernel, gpu.device));
+  CU(cuLibraryUnload(library));
 }

@@ -141,6 +141,35 @@ int main(int argc, char** argv) {
          CU(cuKernelGetFunction(&function, kernel));
          CU(cuCtxGetStreamPriorityRange(&priority, &value));
        }},
+      {"capture", [&] {   // as PyTorch asks at each operation and allocation
+         CUgraph captured, told;
+         CUstreamCaptureStatus status;
+         cuuint64_t id, first = 0;
+         CU(cuStreamBeginCapture_v2(g_stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+         for (int i = 0; i < 20; i++) {
+           CU(cuStreamGetCaptureInfo(g_stream, &status, &id));
+           CHECK(status == CU_STREAM_CAPTURE_STATUS_ACTIVE && id && (i == 0 || id == first));
+           first = id;
+           CU(cuStreamGetCaptureInfo_v2(g_stream, &status, &id, &told, nullptr, nullptr));
+           CU(cuStreamIsCapturing(g_stream, &status));
+           CHECK(status == CU_STREAM_CAPTURE_STATUS_ACTIVE);
+           forward(g_stream);
+         }
+         CU(cuStreamEndCapture(g_stream, &captured));
+         CHECK(captured == told);
+         CU(cuGraphDestroy(captured));
+       }},
+      {"attributes_of_new_kernel", [&] {   // as cuBLASLt and cuDNN ask before a kernel's first launch
+         CUlibrary many;
+         CUkernel one;
+         int value;
+         CU(cuLibraryLoadData(&many, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));   // too many kernels to tell all about them
+         for (const char* name : {"step", "fill"}) {
+           CU(cuLibraryGetKernel(&one, many, name));
+           for (int attribute = 0; attribute < 10; attribute++) CU(cuKernelGetAttribute(&value, (CUfunction_attribute)attribute, one, gpu.device));
+         }
+         CU(cuLibraryUnload(many));
+       }},
       {"new_module", [&] {   // as a JIT compiler's: one kernel, launched at once in several shapes
          CUmodule m;
          CUfunction f;
