@@ -2,6 +2,7 @@
 import math
 from compat import each, error, main, show
 import numpy as np
+if not hasattr(np, "row_stack"): np.row_stack = np.vstack  # numba asks for it; numpy 2.5 has it no more
 from numba import cuda, float32, vectorize
 
 def data(n, seed=1): return np.random.default_rng(seed).standard_normal(n).astype(np.float32)

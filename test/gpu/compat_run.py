@@ -1,7 +1,8 @@
 """Runs the checks of the compat_*.py files natively and through the client, many at once, and writes the results page; called by script/compat, which
 starts the worker and sets COMPAT_CLIENT (the client's folder). A check is a line `def check_NAME():` in such a file. Several of a file run in one process,
 natively and remotely at the same time; a comment on that line may say `own` (a process of its own), `env A=B` (the same, with that variable), `alone` (at the
-end, nothing beside it), `remote` (only through the client; the exit status decides), `limit 200` (seconds; 60 otherwise), `cores 3` (slots that it takes).
+end, nothing beside it), `remote` (only through the client; the exit status decides), `limit 200` (seconds; 60 otherwise), `cores 3` (slots that
+it takes), `asked` (run only if --only is its whole name: it cannot work remotely).
 PASS: natively fine and remotely equal. SKIP: it failed natively, so it says nothing. What differs remotely is run natively once more: lines that differ there too do
 not count."""
 import argparse, difflib, os, pathlib, re, resource, shutil, signal, subprocess, sys, tempfile, threading, time
@@ -44,6 +45,7 @@ def checks():
         if path.name == "compat_run.py": continue
         for name, words in re.findall(r"^def check_(\w+)\(\):(.*)$", path.read_text(), re.M):
             check = Check(path, name, words.partition("#")[2])
+            if re.search(r"\basked\b", words) and not re.fullmatch(options.only, check.name): continue
             if re.search(options.only, check.name) and not re.search(options.skip, check.name): yield check
 
 def groups(todo):
@@ -69,12 +71,14 @@ def environment(check, mode, logs):
 def sections(text):
     """Of a process's output: check: [its lines, how it ended or None]."""
     found, current = {}, None
-    for line in text.splitlines():
-        if line.startswith("@@ begin "): current = found[line.split()[2]] = [[], None]
-        elif line.startswith("@@ end ") and current:
-            current[1] = line.split()[3]
-            current = None
-        elif current: current[0].append(line)
+    for line in text.splitlines(keepends=True):
+        if line.startswith("@@"):  # counts when it is whole: the process may be writing it just now
+            words = line.split() if line.endswith("\n") else []
+            if words[1:2] == ["begin"] and len(words) == 3: current = found[words[2]] = [[], None]
+            elif words[1:2] == ["end"] and len(words) == 5 and current:
+                current[1] = words[3]
+                current = None
+        elif current: current[0].append(line.rstrip("\n"))
     return found
 
 def process(group, mode, number):
@@ -197,7 +201,10 @@ def judge(check, native, remote, again=None):
 def perform(group):
     answers = {}
     other = "second" if options.native else "remote"
-    def one(mode): answers[mode] = run(group, mode)
+    def one(mode):
+        try: answers[mode] = run(group, mode)
+        except Exception as e:
+            answers[mode] = {c: Outcome("the runner failed", [], 0, [f"{type(e).__name__}: {e}"]) for c in group}
     both = [other] if group[0].remote_only else ["native", other]
     if group[0].alone:
         for mode in both: one(mode)

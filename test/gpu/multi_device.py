@@ -2,7 +2,7 @@
 Run by `script/compat run --gpus 2`, natively and remotely; see compat.py. NVLink multicast stays off in every process (NCCL_NVLS_ENABLE=0 and the like are in the environment)."""
 import os, subprocess, sys, threading
 from compat import children, each, error, main, near, note, show, torch_healthy as healthy, torch_reset as reset
-import torch
+import torch, torch.cuda.comm
 
 def tensor(*shape, seed=1, device=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(f"cuda:{device}")
@@ -197,9 +197,9 @@ def ranks(**environment):
     if any(p.returncode for p in all_): raise SystemExit(1)
 def check_nccl_two_processes(): # own limit 100 cores 2
     ranks()
-def check_nccl_without_p2p(): # own limit 100 cores 2
+def check_nccl_without_p2p(): # own limit 100 cores 2 asked
     ranks(NCCL_P2P_DISABLE="1")
-def check_nccl_by_sockets(): # own limit 100 cores 2
+def check_nccl_by_sockets(): # own limit 100 cores 2 asked
     ranks(NCCL_P2P_DISABLE="1", NCCL_SHM_DISABLE="1")
 
 def check_data_parallel():
