@@ -13,6 +13,11 @@ FOLLOWED = ("cuda/event", "cuda/stream")   # elsewhere an event may come to be r
 CONTEXT_FREE = ("cuda/init", "cuda/device", "cuda/peer")   # what a device is does not depend on the current context
 
 
+def wants_context(c):
+    """Of the calls that are queued: chunks, addresses and pools are the process's."""
+    return c.api == "cuda" and c.file != "cuda/vmm" and not c.name.startswith("cuMemPool")
+
+
 def signature(c, name):
     return f"{result_type(c)} {name}({', '.join(p.declaration() for p in c.params) or 'void'})"
 
@@ -33,7 +38,7 @@ def remote(api, c):
             b.append(f"  if ({p.name}) return {code['value']};" if p.zero else f"  (void){p.name};")
         elif p.pointer_depth and not p.opt and (p.length is None or s.kind == "string"):
             b.append(f"  if (!{p.name}) return {code['value']};")
-    if c.words["async"] and c.api == "cuda":
+    if c.words["async"] and wants_context(c):
         b.append(f"  if (!at.context) return {code['context']};")
     b.append(f"  wire::{c.name}::Args a;")
     for s in slots:

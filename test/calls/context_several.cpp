@@ -53,6 +53,18 @@ int main() {
   CU(cuMemSetAccess(at, bytes, &access, 1));
   CU(cuMemUnmap(at, bytes));
   CU(cuMemRelease(chunk));
+  CU(cuCtxSetCurrent(nullptr));
+  CU(cuCtxGetCurrent(&current));
+  CHECK(current == gpu.context || current == nullptr);
+  CU(cuCtxSetCurrent(nullptr));
+  EXPECT(CUDA_ERROR_INVALID_CONTEXT, cuCtxSynchronize());
+  CU(cuMemAddressFree(at, bytes));
+  CU(cuMemAddressReserve(&at, bytes, 0, 0, 0));
+  CU(cuMemCreate(&chunk, bytes, &property, 0));
+  CU(cuMemMap(at, bytes, 0, chunk, 0));
+  CU(cuMemSetAccess(at, bytes, &access, 1));
+  CU(cuMemUnmap(at, bytes));
+  CU(cuMemRelease(chunk));
   CU(cuMemAddressFree(at, bytes));
   CU(cuCtxSetCurrent(gpu.context));
   CU(cuCtxSynchronize());
