@@ -90,7 +90,10 @@ static void every_way(Gpu& gpu, unsigned* words, CUdeviceptr device, bool manage
   CU(cuMemcpyDtoH_v2(whole.data(), other, kWords * 4));
   CHECK(whole[0] == 1);
 
-  if (!managed) {                                           // of which streams do not take values
+  if (managed) {                                            // streams do not write values there; remotely the next wait says so
+    CUresult rc = cuStreamWriteValue32_v2(nullptr, device + 40, 1234, 0);
+    CHECK((rc ? rc : cuStreamSynchronize(nullptr)) == CUDA_ERROR_INVALID_VALUE);
+  } else {
     seen[10] = 0;
     CU(cuStreamWriteValue32_v2(nullptr, device + 40, 1234, 0));
     CU(cuStreamSynchronize(nullptr));

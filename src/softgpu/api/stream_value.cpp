@@ -12,6 +12,8 @@ CUresult make_value(const Context& context, bool wait, bool wide, CUdeviceptr ad
   REQUIRE(!(flags & ~known));
   size_t bytes = wide ? 8 : 4;
   REQUIRE(address && address % bytes == 0 && device_range(context, address, bytes));
+  Allocation a;
+  REQUIRE(!find_allocation(address, &a) || a.kind != MemoryKind::managed);
   *out = {.wait = wait, .wide = wide, .address = address, .value = value, .flags = flags};
   return CUDA_SUCCESS;
 }
