@@ -3,7 +3,7 @@
 
 using namespace client;
 
-// The driver fills the rest of the caller's buffer with NULs, and bindings that hand out the whole buffer show it (measured, driver 580).
+// The driver fills the rest of the caller's buffer with NULs, at least up to 64 bytes, and bindings that hand out the whole buffer show it (measured, driver 580).
 EXPORT CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
   CUresult rc = remote::cuDeviceGetName(name, len, dev);
   if (!rc) {

@@ -42,7 +42,7 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
   Device* device;
   TRY(find_device(dev, &device));
   REQUIRE(name && len > 0);
-  strncpy(name, device->profile.name.c_str(), size_t(len));   // NULs to the end, as the driver writes
+  strncpy(name, device->profile.name.c_str(), size_t(len));   // NULs to the end; the driver writes them too, at least up to 64 bytes
   name[len - 1] = 0;
   return CUDA_SUCCESS;
 }
