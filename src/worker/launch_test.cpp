@@ -206,9 +206,9 @@ TEST_F(LaunchLanesTest, KeepTheOrderOfEachStreamAndFinishBeforeOtherCalls) {
 
 TEST_F(Launch, UnloadedKernelsAreGone) {
   uint64_t kernel = load();
-  wire::tfUnload::Args a;
-  a.handle = library;
-  client->call(wire::op::tfUnload, a);
+  wire::cuLibraryUnload::Args a;
+  a.library = library;
+  client->call(wire::op::cuLibraryUnload, a);
   launch_it(kernel, std::string(16, 0));
   EXPECT_EQ(0, synchronize());
   ASSERT_EQ(1u, client->others.size());

@@ -1,4 +1,4 @@
-// Loading and unloading of modules and libraries (tfLoad, tfUnload): one call for every form that CUDA has. See module.h.
+// Loading and unloading of modules and libraries (tfLoad: one call for every form that CUDA has). See module.h.
 #include "worker/module.h"
 
 #include <stdlib.h>
@@ -145,6 +145,8 @@ struct Listing {
   template <class Info>
   void add(Session& s, unsigned kind, void* kernel, const char* name, Info info) {
     KernelLayout* layout = learn_layout(info);
+    // A module's function is new: a name that its address still has is of one that went with a library or a context.
+    if (uint64_t stale = kind == wire::kCUfunction ? s.known_name(kernel) : 0) s.unbind(stale);
     uint64_t handle = s.name(kind, kernel);
     w.put(handle);
     w.put_string(name);
@@ -253,14 +255,18 @@ int tfLayouts(Session& s, Request& q, wire::tfLayouts::Args& a, wire::tfLayouts:
   return 0;
 }
 
-int tfUnload(Session& s, Request&, wire::tfUnload::Args& a, wire::tfUnload::Outs&) {
-  CUlibrary library;
+// The numbers and layouts of its kernels go first: the driver may give the next module's function the same address.
+int cuModuleUnload(Session& s, Request&, wire::cuModuleUnload::Args& a, wire::cuModuleUnload::Outs&) {
   CUmodule module;
-  s.modules().unloaded(s, a.handle);
-  if (!a.handle) return CUDA_ERROR_INVALID_HANDLE;
-  if (s.take(a.handle, wire::kCUlibrary, &library)) return call(s.driver.cuLibraryUnload, library);
-  if (s.take(a.handle, wire::kCUmodule, &module)) return call(s.driver.cuModuleUnload, module);
-  return CUDA_ERROR_INVALID_HANDLE;
+  s.modules().unloaded(s, a.hmod);
+  if (!a.hmod || !s.take(a.hmod, wire::kCUmodule, &module)) return CUDA_ERROR_INVALID_HANDLE;
+  return call(s.driver.cuModuleUnload, module);
+}
+int cuLibraryUnload(Session& s, Request&, wire::cuLibraryUnload::Args& a, wire::cuLibraryUnload::Outs&) {
+  CUlibrary library;
+  s.modules().unloaded(s, a.library);
+  if (!a.library || !s.take(a.library, wire::kCUlibrary, &library)) return CUDA_ERROR_INVALID_HANDLE;
+  return call(s.driver.cuLibraryUnload, library);
 }
 
 }  // namespace serve
