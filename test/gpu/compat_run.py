@@ -17,6 +17,7 @@ arguments.add_argument("--limit", type=int, default=420, help="seconds for every
 arguments.add_argument("--logs", type=pathlib.Path, required=True)
 arguments.add_argument("--page", type=pathlib.Path, required=True)
 arguments.add_argument("--native", action="store_true", help="compare two native runs: what differs then is the check's own doing")
+arguments.add_argument("--keep", action="store_true", help="rows of the page whose checks do not run now stay")
 arguments.add_argument("--list", action="store_true")
 options = arguments.parse_args()
 START = time.monotonic()
@@ -238,7 +239,7 @@ def run_all(todo):
     for group in groups([c for c in todo if c.alone]): safely(group)
 
 def page(todo, summary):
-    """Replaces the generated part of the page, or appends it."""
+    """Replaces the generated part of the page, or appends it. With --keep, rows of checks that did not run this time stay as they were."""
     title = "## Checked on an H200" if options.gpus == 1 else f"## Checked on {options.gpus} H200s"
     mark = "checked" if options.gpus == 1 else f"checked-{options.gpus}"
     begin, end = f"<!-- {mark}: begin, written by script/compat -->", f"<!-- {mark}: end -->"
@@ -248,12 +249,20 @@ def page(todo, summary):
             "Every check ran natively and through client, TCP on one host and a worker on the same driver; what it printed (digests of every bit, types, error texts) had to be equal.",
             "Times are those of the check alone, without the start of its process, many running at once.", "",
             "| check | result | native, s | remote, s | remark |", "|---|---|---|---|---|"]
-    for check in sorted(todo, key=lambda c: (["FAIL", "NOT RUN", "SKIP", "PASS"].index(c.status), c.name)):
+    old = options.page.read_text() if options.page.exists() else "# Compatibility\n"
+    ORDER = ["FAIL", "NOT RUN", "SKIP", "PASS"]
+    rows = []
+    if options.keep and begin in old:
+        was = old.split(begin)[1].split(end)[0]
+        rows = [(ORDER.index(cells[2]), cells[1], row) for row in was.splitlines() if (cells := [c.strip() for c in row.split("|")])[2:] and cells[2] in ORDER
+            and cells[1] not in {c.name for c in todo}]
+        count = [sum(r[0] == i for r in rows) + sum(ORDER.index(c.status) == i for c in todo) for i in range(len(ORDER))]
+        text[4:4] = ["", f"{len(rows)} of the rows below are of a run before this one; in all **{count[3]} passed, {count[0]} failed, {count[2]} skipped, {count[1]} not run.**"]
+    for check in todo:
         seconds = [f"{check.seconds[k]:.1f}" if k in check.seconds else "–" for k in ("native", "remote")]
         remark = check.why.replace("|", "\\|").replace("<", "&lt;").replace(str(HERE), "test/gpu")
-        text.append(f"| {check.name} | {check.status} | {seconds[0]} | {seconds[1]} | {remark} |")
-    block = "\n".join([*text, end])
-    old = options.page.read_text() if options.page.exists() else "# Compatibility\n"
+        rows.append((ORDER.index(check.status), check.name, f"| {check.name} | {check.status} | {seconds[0]} | {seconds[1]} | {remark} |"))
+    block = "\n".join([*text, *(row for _, _, row in sorted(rows)), end])
     new = re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda m: block, old,
         flags=re.S) if begin in old else old.rstrip("\n") + "\n\n" + block + "\n"
     options.page.write_text(new)
