@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/futex.h"
 #include "client/context.h"
 #include "client/remote.h"
 #include "client/stream.h"
@@ -21,6 +22,7 @@ struct Capture {
   pthread_t thread;                  // that began it
   uint64_t origin;
   uint32_t failures;                 // of the session, when the capture was last seen to be active; after another one the driver may have spoilt it
+  uint64_t seen_ns;                  // when the worker last said something of it
   bool spoilt = false;
   cuuint64_t id = 0;                 // what the worker told of it; 0: not yet. They stay as they are to its end, for all streams that take part
   CUgraph graph = nullptr;
@@ -43,11 +45,12 @@ Capture* of_stream(uint64_t stream) {
   return it == table().streams.end() ? nullptr : it->second;
 }
 
-// The stream's capture as it was last told, if nothing can have spoilt it since.
+// The stream's capture as it was last told, if nothing can have spoilt it since. Once a second the worker is asked again: a program that waits for the
+// capture's end by asking, and for nothing else, must learn that the worker has died.
 bool active(const Caller& at, uint64_t stream, Capture* told) {
   g_lock.lock();
   Capture* c = of_stream(stream);
-  bool is = c && !c->spoilt && c->failures == at.session->failures();
+  bool is = c && !c->spoilt && c->failures == at.session->failures() && base::now_ns() - c->seen_ns < 1'000'000'000;
   if (is) *told = *c;
   g_lock.unlock();
   return is;
@@ -57,6 +60,7 @@ void seen_active(uint64_t stream, uint32_t failures, cuuint64_t id, CUgraph grap
   g_lock.lock();
   if (Capture* c = of_stream(stream)) {
     c->failures = failures;
+    c->seen_ns = base::now_ns();
     if (id) c->id = id, c->graph = graph;
   }
   g_lock.unlock();
@@ -64,7 +68,7 @@ void seen_active(uint64_t stream, uint32_t failures, cuuint64_t id, CUgraph grap
 
 void begin(const Caller& at, uint64_t stream, CUstreamCaptureMode mode) {
   g_lock.lock();
-  auto* c = new Capture{mode, pthread_self(), stream, at.session->failures()};
+  auto* c = new Capture{mode, pthread_self(), stream, at.session->failures(), base::now_ns()};
   table().all.push_back(c);
   table().streams[stream] = c;
   g_captures.fetch_add(1, std::memory_order_release);

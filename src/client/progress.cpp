@@ -177,6 +177,7 @@ static CUresult ask_event(uint16_t op, CUevent event) {
       CUresult late = without_asking(at);
       return late ? late : CUDA_ERROR_NOT_READY;
     }
+    if (at.session->dead()) return CUresult(teleport::kWorkerLost);   // that ends every watch
     note_event_done(e, asked);
     return looked(op, work, without_asking(at));
   }
