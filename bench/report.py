@@ -1,17 +1,21 @@
 """Turns the figures of script/bench into docs/benchmarks.md: native, native again (noise), over loopback, at a round trip of 0.3 ms, each with its share of native's speed, the target
 and whether it is met, and beside them what the peer LUPINE reached. `report.py MACHINE FOLDER [quick]`."""
-import datetime, json, pathlib, sys
+import datetime, json, pathlib, statistics, sys
 from lupine import SLOWDOWN
 
 machine, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 RATES = {"GB/s", "tok/s", "step/s", "img/s", "TFLOP/s"}  # more is better; of every other unit less is
 
 def load(name):
+    """By figure. One that comes several times (runs one after the other in a file) is its median."""
     rows = {}
     for line in (folder / name).read_text().splitlines() if (folder / name).exists() else []:
         try: row = json.loads(line)
         except ValueError: continue
-        rows[f"{row['suite']}.{row['name']}" if "suite" in row else row["name"]] = row
+        rows.setdefault(f"{row['suite']}.{row['name']}" if "suite" in row else row["name"], []).append(row)
+    for figure, all_ in rows.items():
+        values = [r["value"] for r in all_ if "value" in r]
+        rows[figure] = all_[-1] | ({"value": statistics.median(values)} if values else {})
     return rows
 native, again, near, far = (load(n + ".jsonl") for n in ("native", "native2", "remote", "far"))
 program, session = native.get("resident memory of the program"), near.get("resident memory of the worker's session")
