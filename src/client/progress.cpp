@@ -151,15 +151,21 @@ static CUresult looked(uint16_t op, uint64_t work, CUresult rc) {
   return rc;
 }
 
-CUresult wait_for_stream(const Caller& at, uint64_t stream) {
+// cuStreamSynchronize (Args, op) or cuStreamQuery.
+template <class Args>
+static CUresult ask_about_stream(const Caller& at, uint16_t op, uint64_t stream) {
   const uint64_t work = work_begun();
-  if (at.context && nothing_since_wait(at, stream)) return looked(wire::op::cuStreamSynchronize, work, without_asking(at));
-  wire::cuStreamSynchronize::Args a;
+  if (at.context && nothing_since_wait(at, stream)) return looked(op, work, without_asking(at));
+  Args a;
   a.hStream = stream;
   uint64_t number;
-  CUresult rc = ask(at, wire::op::cuStreamSynchronize, a, &number);
+  CUresult rc = ask(at, op, a, &number);
   if (rc == CUDA_SUCCESS) note_stream_done(stream, number);
-  return looked(wire::op::cuStreamSynchronize, work, rc);
+  return looked(op, work, rc);
+}
+
+CUresult wait_for_stream(const Caller& at, uint64_t stream) {
+  return ask_about_stream<wire::cuStreamSynchronize::Args>(at, wire::op::cuStreamSynchronize, stream);
 }
 
 static CUresult ask_event(uint16_t op, CUevent event) {
@@ -209,14 +215,7 @@ static CUresult ask_stream(CUstream stream, CUresult (*answer)(const Caller&, ui
 }
 
 static CUresult query_stream(const Caller& at, uint64_t stream) {
-  const uint64_t work = work_begun();
-  if (at.context && nothing_since_wait(at, stream)) return looked(wire::op::cuStreamQuery, work, without_asking(at));
-  wire::cuStreamQuery::Args a;
-  a.hStream = stream;
-  uint64_t number;
-  CUresult rc = ask(at, wire::op::cuStreamQuery, a, &number);
-  if (rc == CUDA_SUCCESS) note_stream_done(stream, number);
-  return looked(wire::op::cuStreamQuery, work, rc);
+  return ask_about_stream<wire::cuStreamQuery::Args>(at, wire::op::cuStreamQuery, stream);
 }
 
 }  // namespace client
