@@ -110,7 +110,7 @@ start_worker() {
   mkdir -p "$(dirname "$log")"
   for _ in 1 2 3; do
     PORT=$(free_port)
-    "$DIST/worker/tensor-fusion-worker" -n native -p "$PORT" "$@" >"$log" 2>&1 &
+    TF_ENABLE_LOG=1 TF_LOG_LEVEL=${WORKER_LOG_LEVEL:-warn} "$DIST/worker/tensor-fusion-worker" -n native -p "$PORT" "$@" >"$log" 2>&1 &
     WORKER_PID=$!
     for ((tries = 0; tries < 300; tries++)); do
       if listening "$PORT" && sleep 0.05 && kill -0 "$WORKER_PID" 2>/dev/null; then # it may listen and then find no driver

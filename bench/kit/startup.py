@@ -6,9 +6,9 @@ QUICK = os.environ.get("BENCH_QUICK") == "1"
 def emit(name, value, unit, **more):
     print(json.dumps(dict(suite="startup", name=name, value=float(f"{value:.6g}"), unit=unit) | more), flush=True)
 def statistics(path):
-    """The sums of every number=value pair of the lines that a process left."""
+    """The sums of every number=value pair of the first lines of processes."""
     sums = {}
-    for word in (open(path).read() if os.path.exists(path) else "").split():
+    for word in [w for line in (open(path) if os.path.exists(path) else []) if line.startswith("calls=") for w in line.split()]:
         key, _, number = word.partition("=")
         if number.isdigit(): sums[key] = sums.get(key, 0) + int(number)
     return sums

@@ -64,6 +64,8 @@ inline bool log_enabled(Level level) {
   return int(level) >= now && now != int(Level::off);
 }
 
+inline int log_fd() { return detail::g_fd.load(std::memory_order_relaxed); }
+
 // Where log lines go while the process's own stdout is redirected (the worker's session processes).
 inline void log_to(int fd) {
   log_enabled(Level::error);
@@ -80,14 +82,18 @@ __attribute__((format(printf, 2, 3))) inline void log(Level level, const char* f
   va_end(arguments);
 }
 
-// The one clear line on stderr that the user gets whether logging is on or not: what was wrong and what to do.
+// The one clear line on stderr that the user gets whether logging is on or not: what was wrong and what to do. One write(): what dprintf is about to write
+// may be written once more by another thread that ends the process.
 __attribute__((format(printf, 1, 2))) inline void complain(const char* format, ...) {
-  char text[900];
+  char line[900] = "tensor-fusion: ";
+  const size_t begin = strlen(line), room = sizeof line - begin - 1;
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  const int n = vsnprintf(line + begin, room, format, arguments);
   va_end(arguments);
-  dprintf(2, "tensor-fusion: %s\n", text);
+  const size_t end = begin + (n < 0 ? 0 : size_t(n) < room ? size_t(n) : room - 1);
+  line[end] = '\n';
+  if (write(2, line, end + 1) < 0) { /* nowhere left to say it */ }
 }
 
 }  // namespace base

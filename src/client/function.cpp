@@ -11,7 +11,7 @@ namespace client {
 
 static CUresult layout_of(Kernel* k, size_t index, size_t* offset, size_t* size) {
   if (!k) return CUDA_ERROR_INVALID_HANDLE;
-  if (!know_layout(k)) return CUDA_ERROR_INVALID_CONTEXT;
+  if (CUresult rc = know_layout(k)) return rc;
   if (!offset || index >= k->offsets.size()) return CUDA_ERROR_INVALID_VALUE;
   *offset = k->offsets[index];
   if (size) *size = k->sizes[index];

@@ -22,10 +22,8 @@ CUresult check_attributes(const CUlaunchConfig* config) {
 
 CUresult PackedParams::pack(Kernel* k, void** kernelParams, void** extra) {
   if (kernelParams && extra) return CUDA_ERROR_INVALID_VALUE;
-  if (!extra && !know_layout(k)) {
-    const int lost = teleport::Session::current()->sticky_error();   // why the worker cannot tell
-    return CUresult(lost ? lost : CUDA_ERROR_INVALID_VALUE);
-  }
+  if (!extra)
+    if (CUresult rc = know_layout(k)) return rc;
   if (kernelParams) {
     unsigned char* to = small_;
     bytes = k->param_bytes;

@@ -8,7 +8,7 @@ namespace client {
 
 enum class Place : uint8_t { device, pinned, registered, managed, mapped };   // mapped: device memory of cuMemMap, perhaps in several pieces
 
-inline constexpr unsigned kVariable = 1u << 31;   // Range::flags of managed memory: a module's variable
+inline constexpr unsigned kVariable = 1u << 31;   // Range::flags: a module's variable
 inline constexpr unsigned kPooled = 1;   // from a pool: of the pool's device, whatever context was current
 
 struct Range {

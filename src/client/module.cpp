@@ -87,26 +87,27 @@ void Kernel::learn(const wire::KernelFacts& told, int device) {
   g_facts_lock.unlock();
 }
 
-bool know_layout(Kernel* k) {
-  if (k->layout_known.load(std::memory_order_acquire)) return true;
+CUresult know_layout(Kernel* k) {
+  if (k->layout_known.load(std::memory_order_acquire)) return CUDA_SUCCESS;
   Caller at = caller();
-  if (at.error || !at.context) return false;
+  if (at.error) return CUresult(at.error);
+  if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
+  int rc = 0;
   g_modules_lock.lock();
   if (!k->layout_known.load(std::memory_order_relaxed)) {
     wire::tfLayouts::Args a;
     a.handle = k->module->handle;
     teleport::Reply reply;
-    int rc;
     {
       teleport::Call call(*at.session, wire::op::tfLayouts, at.context);
       a.put(call.in());
       rc = call.wait(&reply);
     }
     wire::Reader r = reply.reader();
-    if (rc == 0) read_listing(r, k->module, true);
+    read_listing(r, k->module, true);   // an error may be another kernel's, or of a call before this one
   }
   g_modules_lock.unlock();
-  return k->layout_known.load(std::memory_order_relaxed);
+  return rc ? CUresult(rc) : k->layout_known.load(std::memory_order_relaxed) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 static CUresult load_with(const void* image, bool library, JitOptions& jit, uint64_t* handle) {
@@ -207,13 +208,13 @@ static CUresult load_module(CUmodule* module, const void* image, unsigned n = 0,
 
 void forget_kernels(Module* m) {
   g_modules_lock.lock();
-  for (uint64_t variable : m->managed) {
+  for (uint64_t variable : m->variables) {
     Range r;
     if (!find_range(variable, &r) || r.base != variable || !(r.flags & kVariable)) continue;   // gone with its context
-    drop_managed(variable);
-    remove_range(variable, &r);
+    if (r.place == Place::managed) drop_managed(variable);
+    remove_range(variable, &r);   // the driver gives what it frees to the next allocation
   }
-  m->managed.clear();
+  m->variables.clear();
   g_modules_lock.unlock();
   for (Kernel* k : m->kernels) {
     for (auto& f : k->functions) teleport::forget_handle(f.function);
@@ -289,13 +290,11 @@ CUresult client::remember_global(Module* m, CUresult rc, bool managed, CUdevicep
   unsigned is_managed = managed;
   if (found && size && !known) {
     if (!managed) remote::tfManagedVariable(found, size, &is_managed);
-    add_range(found, size, is_managed ? Place::managed : Place::device, is_managed ? kVariable : 0);
-    if (is_managed) {
-      if (!mirror_managed(found, size, false)) base::log(base::Level::warn, "this process has a mapping where a managed variable is, at %#llx", (unsigned long long)found);
-      g_modules_lock.lock();
-      if (m) m->managed.push_back(found);
-      g_modules_lock.unlock();
-    }
+    add_range(found, size, is_managed ? Place::managed : Place::device, kVariable);
+    if (is_managed && !mirror_managed(found, size, false)) base::log(base::Level::warn, "this process has a mapping where a managed variable is, at %#llx", (unsigned long long)found);
+    g_modules_lock.lock();
+    if (m) m->variables.push_back(found);
+    g_modules_lock.unlock();
   }
   if (dptr) *dptr = found;
   if (bytes) *bytes = size;

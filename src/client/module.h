@@ -42,10 +42,10 @@ struct Module {
   struct InContext { uint64_t context, module; };
   std::vector<InContext> modules;            // cuLibraryGetModule
   uint64_t works_in = 0;                     // a library: the context in which the driver last gave one of its kernels
-  std::vector<uint64_t> managed;             // addresses of __managed__ variables that were asked for
+  std::vector<uint64_t> variables;           // addresses of those that were asked for; go with it
 };
 
-bool know_layout(Kernel* kernel);            // asks the worker if need be; false: it cannot tell
+CUresult know_layout(Kernel* kernel);        // asks the worker if need be; an error: why it cannot tell
 extern teleport::Lock g_modules_lock;        // Kernel::functions, Module::modules, learning layouts
 Module* find_module(uint64_t handle, unsigned kind);          // null: none such, or unloaded
 Kernel* kernel_by_name(Module* module, const char* name);     // null: none

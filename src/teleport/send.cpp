@@ -43,6 +43,7 @@ void Call::bulk_borrow(const void* p, uint64_t n) {
 
 void Call::finish(bool wants_reply) {
   writer_.align();
+  if (g_op_counts) g_op_counts[header()->op].calls.fetch_add(1, std::memory_order_relaxed);
   if (header()->bulk_bytes == 0) header()->bytes = uint32_t(writer_.written());
   if (wants_reply) header()->flags |= wire::kWantsReply;
   if (borrowed_bytes_) {
@@ -144,8 +145,15 @@ int Call::wait(Reply* reply, bool cuda) {
   g_calls.fetch_add(1, std::memory_order_relaxed);
   g_waits.fetch_add(1, std::memory_order_relaxed);
   base::log(base::Level::trace, "%s waits", wire::op_name(op));
+  const uint64_t start = g_op_counts ? base::now_ns() : 0;
   s_.push();
-  if (int rc = s_.await(&own)) return rc;
+  int rc = s_.await(&own);
+  if (g_op_counts) {
+    g_op_counts[op].waits.fetch_add(1, std::memory_order_relaxed);
+    g_op_counts[op].waited_ns.fetch_add(base::now_ns() - start, std::memory_order_relaxed);
+  }
+  if (rc) return rc;
+  if (reply->result) base::log(base::Level::debug, "%s answers CUDA error %d", wire::op_name(op), reply->result);
   if (!cuda) return reply->result;
   int late = s_.take_async_error();
   if (reply->result) s_.note_error(reply->result);

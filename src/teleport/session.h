@@ -25,6 +25,9 @@ namespace teleport {
 inline constexpr int kNotInitialized = 3, kNoDevice = 100, kWorkerLost = 46, kNotPermitted = 800;   // 46: CUDA_ERROR_DEVICE_UNAVAILABLE
 
 extern TF_API std::atomic<uint64_t> g_calls, g_waits, g_image_bytes;   // calls sent to the worker; those that waited; bytes of module images (TF_STATISTICS)
+// The same of each op, and how long its waits took. Null unless TF_STATISTICS is set.
+struct OpCounts { std::atomic<uint64_t> calls{0}, waits{0}, waited_ns{0}; };
+extern OpCounts* g_op_counts;
 
 // A mutex for what is held for some 100 ns by several threads at once: it spins for that long before it sleeps, where a sleep would cost a
 // hundred times more. On a machine with few cores it sleeps at once.

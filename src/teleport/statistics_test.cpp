@@ -1,4 +1,4 @@
-// The line that a process with TF_STATISTICS leaves behind.
+// The lines that a process with TF_STATISTICS leaves behind.
 #include "teleport/statistics.h"
 
 #include <gtest/gtest.h>
@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+
+#include "teleport/session.h"
+#include "wire/opcodes.h"
 
 namespace teleport {
 std::atomic<uint64_t> g_calls{0}, g_waits{0}, g_image_bytes{0};
@@ -34,14 +37,17 @@ std::string left_behind(void (*body)()) {
   return text;
 }
 
-TEST(Statistics, OneLineAtExit) {
+TEST(Statistics, LinesAtExit) {
   EXPECT_EQ(left_behind([] {
               teleport::start_statistics();
               teleport::g_calls = 12;
               teleport::g_waits = 3;
               teleport::g_image_bytes = 70000;
+              teleport::g_op_counts[wire::op::cuStreamSynchronize].calls = 12;
+              teleport::g_op_counts[wire::op::cuStreamSynchronize].waits = 3;
+              teleport::g_op_counts[wire::op::cuStreamSynchronize].waited_ns = 1'500'000;
             }),
-            "calls=12 waits=3 image_bytes=70000\n");
+            "calls=12 waits=3 image_bytes=70000\ncuStreamSynchronize: 12 calls, 3 waited 1.500 ms\n");
 }
 
 TEST(Statistics, ForkedChildSaysNothing) {

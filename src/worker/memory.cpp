@@ -82,9 +82,22 @@ void Memory::chunk_unmapped(uint64_t address, uint64_t bytes) {   // one range m
 void Memory::chunk_retained(uint64_t handle, uint64_t address) {
   std::lock_guard lock(lock_);
   auto it = mappings_.upper_bound(address);
-  if (it == mappings_.begin() || address - (--it)->first >= it->second.bytes) return;
-  auto [entry, fresh] = chunks_.try_emplace(handle, it->second.chunk);
+  const bool ours = it != mappings_.begin() && address - (--it)->first < it->second.bytes;
+  auto [entry, fresh] = chunks_.try_emplace(handle, ours ? it->second.chunk : nullptr);
+  if (!entry->second) entry->second = std::make_shared<Chunk>(*this, -1, 0);
   entry->second->handles = fresh ? 1 : entry->second->handles + 1;
+}
+
+void Memory::chunk_imported(uint64_t handle) {
+  std::lock_guard lock(lock_);
+  auto [entry, fresh] = chunks_.try_emplace(handle, nullptr);
+  if (fresh) entry->second = std::make_shared<Chunk>(*this, -1, 0);
+  else entry->second->handles++;
+}
+
+bool Memory::chunk_known(uint64_t handle) {
+  std::lock_guard lock(lock_);
+  return chunks_.count(handle) != 0;
 }
 
 int current_device(Session& s) {

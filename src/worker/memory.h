@@ -40,6 +40,8 @@ class Memory {
   void chunk_mapped(uint64_t address, uint64_t bytes, uint64_t handle);
   void chunk_unmapped(uint64_t address, uint64_t bytes);
   void chunk_retained(uint64_t handle, uint64_t address);
+  void chunk_imported(uint64_t handle);                     // another's: charged there
+  bool chunk_known(uint64_t handle);                        // else the driver, which takes it for a pointer, must not see it
 
  private:
   struct Chunk {

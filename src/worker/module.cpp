@@ -116,15 +116,18 @@ class Images {
   FatbinWrapper wrapper_;
 };
 
-// The parameters of a kernel as `info` tells them, one after the other until there is none (INVALID_VALUE). Null: it tells nothing now (no context).
+// The parameters of a kernel as `info` tells them, one after the other until there is none (INVALID_VALUE). Null: it tells nothing now (no context, or a lost one).
 template <class Info>
-KernelLayout* learn_layout(Info info) {
+KernelLayout* learn_layout(Info info, int* why_not) {
   auto layout = std::make_unique<KernelLayout>();
   size_t offset = 0, size = 0;
   for (size_t i = 0;; i++) {
     const int rc = info(i, &offset, &size);
     if (rc == CUDA_ERROR_INVALID_VALUE) break;
-    if (rc) return nullptr;
+    if (rc) {
+      *why_not = rc;
+      return nullptr;
+    }
     layout->offsets.push_back(uint32_t(offset));
     layout->sizes.push_back(uint32_t(size));
     if (offset + size > layout->bytes) layout->bytes = uint32_t(offset + size);
@@ -138,20 +141,21 @@ struct Listing {
   // Facts are told where about all kernels will be used: a library of PyTorch has thousands, and to be asked makes the driver read a kernel in.
   static constexpr unsigned kFactsOfModule = 32, kFactsOfLibrary = 2;
   bool with_facts = false;
+  int unknown = 0;   // why the driver does not tell some layout
   wire::Buffer body;
   wire::Writer w{body};
   std::vector<uint64_t> handles;
   Listing() { w.put(uint32_t(0)); }
   template <class Info>
   void add(Session& s, unsigned kind, void* kernel, const char* name, Info info) {
-    KernelLayout* layout = learn_layout(info);
+    KernelLayout* layout = learn_layout(info, &unknown);
     // A module's function is new: a name that its address still has is of one that went with a library or a context.
     if (uint64_t stale = kind == wire::kCUfunction ? s.known_name(kernel) : 0) s.unbind(stale);
     uint64_t handle = s.name(kind, kernel);
     w.put(handle);
     w.put_string(name);
-    const KernelLayout unknown;
-    const KernelLayout& l = layout ? *layout : unknown;
+    const KernelLayout none;
+    const KernelLayout& l = layout ? *layout : none;
     w.put(layout ? uint32_t(l.offsets.size()) : ~0u);
     w.put_array(l.offsets.data(), l.offsets.size());
     w.put_array(l.sizes.data(), l.sizes.size());
@@ -169,10 +173,10 @@ void list_library(Session& s, CUlibrary library, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
   if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo) return;
-  if (call(d.cuLibraryGetKernelCount, &n, library)) return;
+  if ((list.unknown = call(d.cuLibraryGetKernelCount, &n, library))) return;
   list.with_facts = n <= Listing::kFactsOfLibrary;
   std::vector<CUkernel> kernels(n);
-  if (n && d.cuLibraryEnumerateKernels(kernels.data(), n, library)) return;
+  if (n && (list.unknown = d.cuLibraryEnumerateKernels(kernels.data(), n, library))) return;
   for (CUkernel k : kernels) {
     const char* name = nullptr;
     if (k && !d.cuKernelGetName(&name, k) && name)
@@ -184,10 +188,10 @@ void list_module(Session& s, CUmodule module, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
   if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo) return;
-  if (call(d.cuModuleGetFunctionCount, &n, module)) return;
+  if ((list.unknown = call(d.cuModuleGetFunctionCount, &n, module))) return;
   list.with_facts = n <= Listing::kFactsOfModule;
   std::vector<CUfunction> functions(n);
-  if (n && d.cuModuleEnumerateFunctions(functions.data(), n, module)) return;
+  if (n && (list.unknown = d.cuModuleEnumerateFunctions(functions.data(), n, module))) return;
   for (CUfunction f : functions) {
     const char* name = nullptr;
     if (f && !d.cuFuncGetName(&name, f) && name)
@@ -251,8 +255,8 @@ int tfLayouts(Session& s, Request& q, wire::tfLayouts::Args& a, wire::tfLayouts:
   const auto kernels = uint32_t(list.handles.size());
   memcpy(list.body.data(), &kernels, sizeof kernels);
   list.w.align();
-  s.reply(q, 0, list.body);
-  return 0;
+  s.reply(q, list.unknown, list.body);
+  return list.unknown;
 }
 
 // The numbers and layouts of its kernels go first: the driver may give the next module's function the same address.

@@ -47,6 +47,7 @@ int cuMemFreeAsync(Session& s, Request&, wire::cuMemFreeAsync::Args& a, wire::cu
   if (!s.real(a.hStream, wire::kCUstream, &stream)) return CUDA_ERROR_INVALID_HANDLE;
   Memory::Held held;
   const bool known = s.memory().take(Memory::address, a.dptr, &held);
+  s.note_pool_memory_freed();
   int rc = call(s.driver.cuMemFreeAsync, a.dptr, stream);
   if (known && rc) s.memory().keep(Memory::address, a.dptr, held);
   if (known && !rc) s.memory().refund(held.device, held.bytes);

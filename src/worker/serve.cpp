@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "worker/client_environment.h"
+#include "worker/crash_report.h"
 #include "worker/session.h"
 #include "worker/spare.h"
 
@@ -27,6 +28,7 @@ int serve_connection(int socket, const ServeOptions& options) {
   }
   auto* session = new Session(fcntl(socket, F_DUPFD_CLOEXEC, 3), options);   // never destroyed: threads may be using it
   session->capture_output();
+  report_crashes(options.session_id);
   _exit(session->run());
 }
 

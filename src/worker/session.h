@@ -139,6 +139,8 @@ class Session {
   bool more_calls() const { return receiver_.buffered(sizeof(wire::CallHeader)); }   // leader only; what has been received already
   // Waits for everything queued in the stream so far (wait.cpp): polls for a moment, then lets others lead.
   int wait_stream(Request& q, CUstream stream);
+  bool pool_memory_freed() const { return pool_memory_freed_.load(std::memory_order_relaxed); }   // ever, in stream order
+  void note_pool_memory_freed() { pool_memory_freed_.store(true, std::memory_order_relaxed); }
   CUcontext use_context(uint32_t index);         // makes it this thread's current one; null: none or destroyed
   void forget_context();                         // this thread's current one was changed behind use_context()
   // The context is about to go: numbers of what belongs to it are dead. (The caller drops it from staging() and memory().)
@@ -196,7 +198,7 @@ class Session {
   uint64_t next_call_ = 1;                       // leader only
   std::mutex leader_;                            // held by the leader
   std::atomic<int> followers_{0};                // threads waiting to lead
-  std::atomic<bool> over_{false};
+  std::atomic<bool> over_{false}, pool_memory_freed_{false};
   std::atomic<uint32_t> contexts_{0};            // counts destroyed contexts: a thread's idea of its current one may be stale
   std::mutex end_lock_;                          // greeted_, threads_, status_
   std::condition_variable end_;

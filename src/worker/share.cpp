@@ -1,6 +1,7 @@
 // Memory that two clients of this worker share by descriptor: the descriptor itself goes from session to session through the listener
 // (shared_handles.h); what travels to the client is its name.
 #include "worker/handlers.h"
+#include "worker/memory.h"
 #include "worker/shared_handles.h"
 
 namespace worker::serve {
@@ -11,7 +12,7 @@ static void* as_handle(const base::Fd& descriptor) { return reinterpret_cast<voi
 int tfShare(Session& s, Request&, wire::tfShare::Args& a, wire::tfShare::Outs& o) {
   if (a.type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
   CUmemoryPool pool = nullptr;
-  if (a.pool && !s.real(a.pool, wire::kCUmemoryPool, &pool)) return CUDA_ERROR_INVALID_VALUE;
+  if (a.pool ? !s.real(a.pool, wire::kCUmemoryPool, &pool) : !s.memory().chunk_known(a.chunk)) return CUDA_ERROR_INVALID_VALUE;
   int descriptor = -1;
   int rc = pool ? call(s.driver.cuMemPoolExportToShareableHandle, static_cast<void*>(&descriptor), pool, a.type, a.flags)
                 : call(s.driver.cuMemExportToShareableHandle, static_cast<void*>(&descriptor), a.chunk, a.type, a.flags);
@@ -33,6 +34,7 @@ int tfImportChunk(Session& s, Request&, wire::tfImportChunk::Args& a, wire::tfIm
   if (!descriptor) return CUDA_ERROR_UNKNOWN;   // as for any descriptor that is none of the driver's
   CUmemGenericAllocationHandle chunk = 0;
   int rc = call(s.driver.cuMemImportFromShareableHandle, &chunk, as_handle(descriptor), a.type);
+  if (!rc) s.memory().chunk_imported(chunk);
   if (!rc && o.chunk) *o.chunk = chunk;
   return rc;
 }

@@ -20,15 +20,22 @@ int cuMemCreate(Session& s, Request&, wire::cuMemCreate::Args& a, wire::cuMemCre
 }
 
 int cuMemRelease(Session& s, Request&, wire::cuMemRelease::Args& a, wire::cuMemRelease::Outs&) {
+  if (!s.memory().chunk_known(a.handle)) return CUDA_ERROR_INVALID_VALUE;
   int rc = call(s.driver.cuMemRelease, a.handle);
   if (!rc) s.memory().chunk_released(a.handle);
   return rc;
 }
 
 int cuMemMap(Session& s, Request&, wire::cuMemMap::Args& a, wire::cuMemMap::Outs&) {
+  if (!s.memory().chunk_known(a.handle)) return CUDA_ERROR_INVALID_VALUE;
   int rc = call(s.driver.cuMemMap, a.ptr, a.size, a.offset, a.handle, a.flags);
   if (!rc) s.memory().chunk_mapped(a.ptr, a.size, a.handle);
   return rc;
+}
+
+int cuMemGetAllocationPropertiesFromHandle(Session& s, Request&, wire::cuMemGetAllocationPropertiesFromHandle::Args& a, wire::cuMemGetAllocationPropertiesFromHandle::Outs& o) {
+  if (!s.memory().chunk_known(a.handle)) return CUDA_ERROR_INVALID_VALUE;
+  return call(s.driver.cuMemGetAllocationPropertiesFromHandle, o.prop, a.handle);
 }
 
 int cuMemUnmap(Session& s, Request&, wire::cuMemUnmap::Args& a, wire::cuMemUnmap::Outs&) {

@@ -1,4 +1,5 @@
-// Variables of a module: address and size, initial values, written from both sides; constants; two modules have two copies.
+// Variables of a module: address and size, initial values, written from both sides; constants; two modules have two copies. They go with their module:
+// their place is then nobody's, or another allocation's.
 #include "check.h"
 
 int main() {
@@ -28,4 +29,21 @@ int main() {
   CU(cuModuleLoadData(&second, kernels_ptx));
   CU(cuModuleGetGlobal_v2(&other, &bytes, second, "counter"));
   CHECK(other != counter && read_word(other) == 5);
+  CU(cuModuleUnload(second));
+  CUmemorytype type{};
+  EXPECT(CUDA_ERROR_INVALID_VALUE, cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, other));
+
+  bool reused = false;
+  for (int round = 0; round < 8 && !reused; round++) {
+    CU(cuModuleLoadData(&second, kernels_ptx));
+    CU(cuModuleGetGlobal_v2(&other, &bytes, second, "results"));
+    CU(cuModuleUnload(second));
+    for (size_t size : {256u, 4096u, 1u << 20, 8u << 20}) {
+      CUdeviceptr memory = allocate(size);
+      const CUdeviceptr from = other >= memory && other - memory < size ? other : memory;
+      reused |= from == other;
+      std::vector<char> all(memory + size - from);
+      CU(cuMemcpyDtoH_v2(all.data(), from, all.size()));
+    }
+  }
 }

@@ -117,6 +117,5 @@ int main(int count, char** arguments) {
   CHECK(cuMemImportFromShareableHandle(&none, (void*)(intptr_t)inherited, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) != CUDA_SUCCESS);
   int file = open("/dev/null", O_RDONLY);
   CHECK(cuMemImportFromShareableHandle(&none, (void*)(intptr_t)file, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) != CUDA_SUCCESS);
-  CHECK(cuMemExportToShareableHandle(&file, 0x1234, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0) != CUDA_SUCCESS);
   return 0;
 }
