@@ -76,8 +76,10 @@ def remote(api, c):
     created = [s for s in slots if s.kind == "create"]
     destroyed = [s for s in slots if s.name in c.words["destroys"]]
     addresses = [s.name for s in slots if s.kind == "value" and s.p.base == "CUdeviceptr"]
+    streams = [s.name for s in slots if s.kind == "handle" and s.p.base == "CUstream" and s.name not in c.words["destroys"]]
+    working = f"  Working working({'a.' + streams[0] if streams else 0});"   # without one: the default stream
     if c.words["works"] and not addresses:
-        b.append("  Working working;")
+        b.append(working)
     if c.words["looks"]:
         b.append("  const uint64_t work = work_begun();")
     outs = [s for s in slots if s.kind in ("out", "inout", "out_handles")]
@@ -92,13 +94,13 @@ def remote(api, c):
             b += ["  teleport::Reply reply;", "  bool sure = " + " & ".join(doubts) + ";"]
             send = "sure ? call.send() : cuda_wait(call, &reply)"
         if c.words["works"] and addresses:
-            b.append("  Working working;")
+            b.append(working)
         b += [f"  teleport::Call call(*at.session, {op}, at.context, at.flags);", "  a.put(call.in());", f"  auto rc = {r}({send});"]
     elif c.words["cached"]:
         b += ["  teleport::Reply reply;", f"  auto rc = {r}(cached(at, {op}, a, &reply));"]
     else:
         if c.words["works"] and addresses:
-            b.append("  Working working;")
+            b.append(working)
         b += ["  teleport::Reply reply;", "  auto rc = [&] {", f"    teleport::Call call(*at.session, {op}, at.context, at.flags);",
               "    a.put(call.in());", f"    return {r}({'nvml_wait' if c.library == 'nvml' else 'cuda_wait'}(call, &reply));", "  }();"]
     if c.words["works"] and c.words["ptds"] and addresses:   # not `Async`: done on return where host memory is concerned

@@ -1,6 +1,9 @@
 // What frameworks do all day, with kernels that do nothing, so that only the calls count: a decoded token, a training step's event polling, a jit
 // loop with host functions, the loading of a model, four threads that wait.
+#include <atomic>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include "figures.h"
 
@@ -21,6 +24,25 @@ double per_round(int rounds, F round) {   // us
 }
 
 static void host_function(void*) {}
+struct Slots {   // JAX lets 32 computations be under way
+  std::mutex lock;
+  std::condition_variable given;
+  int free = 32;
+  void take() {
+    std::unique_lock held(lock);
+    given.wait(held, [this] { return free > 0; });
+    free--;
+  }
+  void give() {
+    std::lock_guard held(lock);
+    free++;
+    given.notify_one();
+  }
+};
+static Slots g_slots;
+static void give_slot(void*) { g_slots.give(); }
+static std::atomic<int> g_ran{0};
+static void count_run(void*) { g_ran++; }
 
 int main() {
   Parameters p{};
@@ -49,6 +71,19 @@ int main() {
     }
     for (int i = 0; i < 3; i++) launch(other);
     CHECK(cudaLaunchHostFunc(other, host_function, nullptr));
+  }), "us");
+  figure("a jit call with 32 at most under way: a launch, 2 events, a host function", per_round(3000, [&] {
+    g_slots.take();
+    launch(stream);
+    CHECK(cudaEventRecord(event, stream));
+    CHECK(cudaStreamWaitEvent(other, event));
+    CHECK(cudaLaunchHostFunc(other, give_slot, nullptr));
+    CHECK(cudaEventRecord(event, stream));
+  }), "us");
+  figure("a host function, until it has run", per_round(1000, [&] {
+    const int before = g_ran;
+    CHECK(cudaLaunchHostFunc(stream, count_run, nullptr));
+    while (g_ran == before) {}
   }), "us");
   figure("a step: 100 launches, a wait, 10 queries of a finished event", per_round(200, [&] {
     CHECK(cudaEventRecord(event, stream));

@@ -33,21 +33,24 @@ inline void rest() {
 }
 
 // A counter that threads wait on: signal() after the state they look at has changed. wait(seen) returns once the count differs from seen.
+// A signal that nobody sleeps for is no system call.
 class Signal {
  public:
   uint32_t count() const { return word_.load(std::memory_order_acquire); }
-  void signal_all() {
-    word_.fetch_add(1, std::memory_order_release);
-    futex_wake(word_, 1 << 30);
+  void signal_all() { signal(1 << 30); }
+  void signal_one() { signal(1); }
+  void wait(uint32_t seen, int timeout_ms = -1) {
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);   // before the word is looked at again, as signal() does it the other way round
+    futex_wait(word_, seen, timeout_ms);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
-  void signal_one() {
-    word_.fetch_add(1, std::memory_order_release);
-    futex_wake(word_, 1);
-  }
-  void wait(uint32_t seen, int timeout_ms = -1) { futex_wait(word_, seen, timeout_ms); }
 
  private:
-  std::atomic<uint32_t> word_{0};
+  void signal(int how_many) {
+    word_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst)) futex_wake(word_, how_many);
+  }
+  std::atomic<uint32_t> word_{0}, sleepers_{0};
 };
 
 }  // namespace base

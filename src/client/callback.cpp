@@ -15,7 +15,7 @@ void drop_host_function(uint64_t part);
 namespace {
 
 enum class Kind { once, in_graph, destructor };
-struct Pending { CUhostFn fn; CUstreamCallback callback; CUstream stream; void* data; Kind kind; uint64_t travels; };   // travels: the stream's number
+struct Pending { CUhostFn fn; CUstreamCallback callback; CUstream stream; void* data; Kind kind; uint64_t travels; bool recorded; };   // travels: the stream's number; recorded: an event behind it, for which others may wait
 struct Launched { uint64_t part, stream; };
 teleport::Lock g_lock;
 std::map<uint64_t, Pending>& pending() {
@@ -46,16 +46,6 @@ void run(uint64_t number, const std::vector<uint64_t>& renew) {
   if (p.kind == Kind::once) teleport::Session::current()->callback_ran();
 }
 
-// One is out in that stream; in any, for the default stream, which waits for others.
-bool one_out(uint64_t stream) {
-  bool any = false, all = stream < wire::kReserved[wire::kCUstream];
-  g_lock.lock();
-  for (auto& p : pending()) any |= p.second.kind == Kind::once && (all || p.second.travels == stream);
-  for (Launched& l : launched()) any |= all || l.stream == stream;
-  g_lock.unlock();
-  return any;
-}
-
 uint64_t add(const Pending& p) {
   uint64_t number = next_part();
   g_lock.lock();
@@ -83,8 +73,20 @@ CUresult enqueue(CUstream stream, Pending p) {
 
 }  // namespace
 
-uint64_t add_host_function(CUhostFn function, void* data) { return add({function, nullptr, nullptr, data, Kind::in_graph, 0}); }
-uint64_t add_destructor(CUhostFn function, void* data) { return add({function, nullptr, nullptr, data, Kind::destructor, 0}); }
+// One is out that what is called in that stream now comes after, or may: in the same stream; in any, for the default stream and of it, which wait for others; with an
+// event recorded behind it.
+bool one_out(uint64_t stream) {
+  auto is_default = [](uint64_t s) { return s < wire::kReserved[wire::kCUstream]; };
+  bool any = false, all = is_default(stream);
+  g_lock.lock();
+  for (auto& [number, p] : pending()) any |= p.kind == Kind::once && (all || p.travels == stream || p.recorded || is_default(p.travels));
+  for (Launched& l : launched()) any |= all || l.stream == stream;
+  g_lock.unlock();
+  return any;
+}
+
+uint64_t add_host_function(CUhostFn function, void* data) { return add({function, nullptr, nullptr, data, Kind::in_graph, 0, false}); }
+uint64_t add_destructor(CUhostFn function, void* data) { return add({function, nullptr, nullptr, data, Kind::destructor, 0, false}); }
 bool find_host_function(uint64_t part, CUDA_HOST_NODE_PARAMS* p) {
   g_lock.lock();
   auto it = pending().find(part);
@@ -94,6 +96,13 @@ bool find_host_function(uint64_t part, CUDA_HOST_NODE_PARAMS* p) {
   return found;
 }
 void wait_host_functions(const Caller& at, uint64_t stream) { at.session->wait_callbacks(one_out, stream); }
+void order_recorded(const Caller& at, uint64_t stream) {
+  if (!at.session->any_callback()) return;
+  g_lock.lock();
+  for (auto& [number, p] : pending())
+    if (p.travels == stream || stream < wire::kReserved[wire::kCUstream]) p.recorded = true;
+  g_lock.unlock();
+}
 void function_launched(uint64_t part, uint64_t stream) {
   g_lock.lock();
   launched().push_back({part, stream});
@@ -123,7 +132,7 @@ using namespace client;
 
 EXPORT CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) {
   if (!fn) return CUDA_ERROR_INVALID_VALUE;
-  return enqueue(hStream, {fn, nullptr, hStream, userData, Kind::once, 0});
+  return enqueue(hStream, {fn, nullptr, hStream, userData, Kind::once, 0, false});
 }
 EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData, unsigned int flags) {
   Caller at = caller();
@@ -133,7 +142,7 @@ EXPORT CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback,
     remote::tfCaptureSpoil(hStream);
     return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   }
-  return enqueue(hStream, {nullptr, callback, hStream, userData, Kind::once, 0});
+  return enqueue(hStream, {nullptr, callback, hStream, userData, Kind::once, 0, false});
 }
 
 // A user object is the driver's: it counts references, those of graphs and executables included, and says when none is left.

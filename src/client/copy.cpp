@@ -143,7 +143,7 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
   bool borrow = whole && bytes >= kCopyBelow;
-  Working working;
+  Working working(hStream);
   teleport::Call call(*at.session, wire::op::tfWrite, at.context, at.flags);
   a.put(call.in());
   if (borrow) call.bulk_borrow(from.p, bytes);
@@ -175,7 +175,7 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
   CUdeviceptr there = 0;
   if (Mirrored m = mirrored(to.p, extent(to, from), &there); m != Mirrored::no)
     return m == Mirrored::all ? copy_there(from, to, there, false, stream, wait) : copy_packed(from, to, false, stream);
-  Working working;
+  Working working(hStream);
   if (wait == Wait::none && !pinned(to.p)) wait = Wait::done;
   uint64_t last = 0;
   for (size_t z = 0; z < from.depth; z++) {   // a destination is rows of one pitch: one call for each slice

@@ -7,6 +7,7 @@
 #include "client/capture.h"
 #include "client/progress.h"
 #include "client/remote.h"
+#include "client/stream.h"
 #include "wire/cuda_event.h"
 #include "wire/cuda_stream.h"
 
@@ -81,6 +82,7 @@ EXPORT CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigne
     else note_recorded(event, at, stream, call.number());
     rc = CUresult(call.send());
   }
+  order_recorded(at, stream);
   if (rc == CUDA_SUCCESS && !flags && capturing()) capture_recorded(stream, hEvent);
   return done(rc, hEvent, hStream);
 }

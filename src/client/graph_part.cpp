@@ -196,7 +196,7 @@ static CUresult launch(CUgraphExec executable, CUstream stream, const ExecParts&
   CUresult rc;
   bool launched = false;
   {
-    Working working;
+    Working working(a.hStream);
     teleport::Call call(*at.session, wire::op::tfGraphLaunch, at.context, at.flags);
     a.put(call.in());
     if (parts.functions.empty() && !parts.waits && beside.empty()) return CUresult(call.send());

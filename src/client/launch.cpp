@@ -82,7 +82,7 @@ static CUresult queue_launch(CUfunction f, const CUlaunchConfig& c, bool coopera
   if (CUresult rc = packed.pack(k, kernelParams, extra)) return rc;
   a.params = packed.data;
   a.paramBytes = packed.bytes;
-  Working working;
+  Working working(a.hStream);
   teleport::Call call(*at.session, wire::op::tfLaunch, at.context, at.flags);
   a.put(call.in());
   // More than ever before of what a driver refuses: threads (registers), shared memory, blocks that must be resident at once, clusters.

@@ -3,6 +3,7 @@
 
 #include "client/context.h"
 #include "client/mirror.h"
+#include "client/stream.h"
 #include "teleport/runtime.h"
 #include "wire/opcodes.h"
 
@@ -62,9 +63,9 @@ static void check_handler() {
 
 static constexpr unsigned kPatience = 2000;   // ms
 
-void begin_work() {
+void begin_work(uint64_t stream) {
   // The GPU does not stop for host functions (worker/callback.h), but the work behind one may be meant to see what it writes.
-  if (teleport::Session* s = teleport::Session::current()) s->wait_callbacks([](uint64_t) { return true; }, 0, kPatience);
+  if (teleport::Session* s = teleport::Session::current()) s->wait_callbacks(one_out, stream, kPatience);
   if (Context* c = current()) {
     uint64_t before = g_work_context.load(std::memory_order_relaxed);
     if (before != c->handle && before != ~0ull) g_work_context.store(before ? ~0ull : c->handle, std::memory_order_relaxed);
@@ -107,7 +108,7 @@ void device_wrote() {
 void host_function(bool runs) {
   if (runs && g_mirrors.load(std::memory_order_acquire)) device_wrote();
   host_function_runs(runs);
-  if (!runs) Working working;                             // what it wrote is for the work behind it
+  if (!runs) Working working(0);                          // what it wrote is for the work behind it
 }
 
 void end_wait(uint16_t op, uint64_t work) {

@@ -63,13 +63,13 @@ int cached(const Caller& at, uint16_t op, const Args& a, teleport::Reply* reply)
 // Host memory that kernels reach (client/mirror.h). A call that starts work of the device has a Working from before it takes its place in the queue
 // until it has it; one after which the program may look at memory ends with after_wait().
 extern std::atomic<bool> g_mirrors;                            // there is such memory
-void begin_work();
+void begin_work(uint64_t stream);                             // as it travels
 void work_queued();
 uint64_t count_work();                                         // begun so far; 0: some is not queued yet
 void end_wait(uint16_t op, uint64_t work);
 struct Working {
   const bool on = g_mirrors.load(std::memory_order_acquire);
-  Working() { if (on) begin_work(); }
+  explicit Working(uint64_t stream) { if (on) begin_work(stream); }
   ~Working() { if (on) work_queued(); }
 };
 inline uint64_t work_begun() { return g_mirrors.load(std::memory_order_acquire) ? count_work() : 0; }

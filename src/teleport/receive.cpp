@@ -32,6 +32,7 @@ void Session::tell(Waiter* w, uint32_t state) {
 
 int Session::await(Waiter* own) {
   receive_lock_.lock();
+  own->ready = true;
   uint32_t state = own->state.load(std::memory_order_relaxed);
   bool read = !reading_ && state == kWaiting;
   if (read) reading_ = true;
@@ -58,12 +59,16 @@ void Session::read_until(Waiter* own) {
   receive_lock_.unlock();
 }
 
+// One that still sends must not be it: the worker may not take what it sends before somebody has read what the worker sends.
+Session::Waiter* Session::ready_waiter() const {
+  Waiter* w = waiters_;
+  for (; w; w = w->next)
+    if (uint32_t state = w->state.load(std::memory_order_relaxed); w->ready && (state == kWaiting || state == kAsleep)) break;   // only the reader changes it otherwise
+  return w;
+}
+
 void Session::pass_on_reading() {
-  for (Waiter* w = waiters_; w; w = w->next)
-    if (uint32_t state = w->state.load(std::memory_order_relaxed); state == kWaiting || state == kAsleep) {   // only the reader, which this is, changes it otherwise
-      tell(w, kBecomeReader);
-      return;   // reading_ stays true: it is the reader now
-    }
+  if (Waiter* w = ready_waiter()) return tell(w, kBecomeReader);   // reading_ stays true: it is the reader now
   reading_ = false;
   if (!wants_listener() || dead()) return;
   listener_signal_.signal_all();
@@ -105,6 +110,7 @@ bool Session::read_message(uint64_t spin_ns) {
         size_t n;
         if (const uint64_t* numbers = r.get_array<uint64_t>(&n)) request.renew.assign(numbers, numbers + n);
       }
+      callback_came_ns_.store(base::now_ns(), std::memory_order_relaxed);
       receive_lock_.lock();
       callbacks_.push_back(static_cast<CallbackRequest&&>(request));
       receive_lock_.unlock();
@@ -257,16 +263,32 @@ void* Session::listener_main(void* self) {
       any = true;
       alive = s.read_message(0);
       s.receive_lock_.lock();
-      waiters = s.waiters_ != nullptr;   // they read for themselves
+      waiters = s.ready_waiter() != nullptr;   // they read for themselves
       s.receive_lock_.unlock();
     }
     if (!alive) s.die("the connection was closed");
     s.receive_lock_.lock();
     s.pass_on_reading();
     s.receive_lock_.unlock();
-    if (alive && !any) s.connection_.readable(-1, s.listener_event_);
+    if (alive && !any) s.await_message();
   }
   return nullptr;
+}
+
+// Host functions come one after the other, and some programs (JAX) go on only when the last one has run: to wake a thread for each would take longer than
+// they do. kExpected: so long after one the next is expected soon.
+static constexpr uint64_t kExpected = 1'000'000;   // ns
+static constexpr int kLonger = 4;
+
+bool Session::expects_callbacks() const {
+  return callbacks_out_.load(std::memory_order_relaxed) || base::now_ns() - callback_came_ns_.load(std::memory_order_relaxed) < kExpected;
+}
+
+void Session::await_message() {
+  if (expects_callbacks())
+    for (const uint64_t until = base::now_ns() + kLonger * spin_ns_; base::now_ns() < until; base::rest())
+      if (connection_.readable(0)) return;
+  connection_.readable(-1, listener_event_);
 }
 
 void Session::start_callbacks(CallbackRunner run) {
@@ -294,6 +316,7 @@ void* Session::callback_main(void* self) {
     bool more = !s.callbacks_.empty();
     s.receive_lock_.unlock();
     if (!any) {
+      for (const uint64_t until = base::now_ns() + kLonger * s.spin_ns_; s.callback_signal_.count() == seen && base::now_ns() < until;) base::pause();
       s.callback_signal_.wait(seen);
       continue;
     }
@@ -301,7 +324,7 @@ void* Session::callback_main(void* self) {
     Call call(s, wire::op::tfCallbackDone, 0);
     call.in().put(request.number);
     call.send();
-    if (!more) s.push();
+    if (!more) s.push();   // with what the program has called since, if it waited for the function
   }
   return nullptr;
 }

@@ -134,7 +134,7 @@ int Call::wait(Reply* reply, bool cuda) {
     abandon();
     return kNotPermitted;
   }
-  Session::Waiter own{number_, reply, {0}, nullptr};
+  Session::Waiter own{number_, reply, {0}, nullptr, false};
   const uint16_t op = header()->op;
   reply->call = number_;
   bool alive = s_.enlist(&own);
@@ -237,8 +237,8 @@ void* Session::pump_main(void* self) {
     const uint64_t since = base::now_ns();
     uint64_t idle;
     while ((idle = base::now_ns() - since) < kAwake && !has_work() && !s.dead()) {
-      if (idle < s.spin_ns_) {
-        for (int i = 0; i < 64; i++) base::pause();
+      if (idle < s.spin_ns_ || (idle < 4 * s.spin_ns_ && s.expects_callbacks())) {   // the program may wait for what it calls when a host function has run
+        base::rest();
       } else {
         timespec nap{0, kNap};
         nanosleep(&nap, nullptr);

@@ -114,8 +114,12 @@ class TF_API Session {
   void callback_ran();
   // The same for a host function of a graph that is launched. The worker's stream waits for it, so only so many calls may queue behind it: the driver's own
   // queue would fill up, with the word that the function has run stuck behind it.
-  void function_sent() { calls_behind_.store(0, std::memory_order_relaxed); functions_out_.fetch_add(1, std::memory_order_acq_rel); callback_sent(); }
+  void function_sent() {
+    if (functions_out_.fetch_add(1, std::memory_order_acq_rel) == 0) calls_behind_.store(0, std::memory_order_relaxed);
+    callback_sent();
+  }
   void function_ran();
+  bool any_callback() const { return callbacks_out_.load(std::memory_order_acquire) != 0; }
   static bool in_callback();                              // the calling thread runs one: calls that wait are refused there
   void wait_callbacks(bool (*one_of)(uint64_t stream), uint64_t stream, unsigned most_ms = ~0u);   // while one_of() says that some of these are out
 
@@ -129,7 +133,7 @@ class TF_API Session {
  private:
   friend class Call;
   struct Segment { const void* p; size_t n; wire::Buffer owned; };
-  struct Waiter { uint64_t call; Reply* reply; std::atomic<uint32_t> state; Waiter* next; };
+  struct Waiter { uint64_t call; Reply* reply; std::atomic<uint32_t> state; Waiter* next; bool ready = false; };   // ready: has sent all, and may be made the reader
   static void tell(Waiter* w, uint32_t state);
   struct PendingHostWrite { uint64_t call; HostDestination to; uint64_t left; };
   struct CacheEntry;
@@ -144,8 +148,11 @@ class TF_API Session {
   bool read_message(uint64_t spin_ns);
   bool take_host_write(const wire::MessageHeader& m);
   bool take_text(const wire::MessageHeader& m);
+  Waiter* ready_waiter() const;                           // receive_lock_ held; null: none
   void pass_on_reading();                                 // receive_lock_ held
   void wake_listener();
+  void await_message();                                   // the listener's
+  bool expects_callbacks() const;                         // threads spin for longer then
   void die(const char* why);
   void hold_back();
   static void* pump_main(void* self);
@@ -165,6 +172,7 @@ class TF_API Session {
   std::atomic<bool> dead_{false};
   std::atomic<int> async_error_{0}, sticky_error_{0};
   std::atomic<uint32_t> failures_{0};
+  std::atomic<uint64_t> callback_came_ns_{0};             // the last one
   uint32_t max_queued_ = 100;
   uint64_t spin_ns_ = 0;
 

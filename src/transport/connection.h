@@ -19,6 +19,7 @@ class Connection {
   long receive(void* to, size_t n, uint64_t spin_ns = 0, int timeout_ms = -1);
   // Something to be received (or the end) is there, within timeout_ms (negative: no limit). Beside a receive under way, too.
   bool readable(int timeout_ms, int other_fd = -1);   // or other_fd is readable
+  bool try_send(const void* p, size_t n);             // of something small; false: it would have to wait, nothing was sent
   // From any thread: sends and receives under way and to come fail.
   void shut_down();
   int fd() const { return fd_; }

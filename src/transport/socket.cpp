@@ -63,6 +63,14 @@ bool Connection::readable(int timeout_ms, int other_fd) {
   return poll(p, 2, timeout_ms) > 0;
 }
 
+bool Connection::try_send(const void* p, size_t n) {
+  const ssize_t sent = ::send(fd_, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return false;
+  iovec rest{static_cast<char*>(const_cast<void*>(p)) + sent, n - size_t(sent)};
+  send(&rest, 1);
+  return true;
+}
+
 // Both ends have the same address: the peer is on this host.
 static bool is_local(int fd) {
   sockaddr_storage here{}, there{};

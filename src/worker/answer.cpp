@@ -26,6 +26,11 @@ bool Session::send(wire::MessageHeader m, const void* body, const void* bulk) {
   return connection_.send(parts, 4);
 }
 
+bool Session::try_send(wire::MessageHeader m) {
+  std::unique_lock lock(send_lock_, std::try_to_lock);
+  return lock && connection_.try_send(&m, sizeof m);
+}
+
 // Collects the parts of one sendmsg.
 namespace {
 struct Outbox {

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 
+#include "base/futex.h"
 #include "wire/opcodes.h"
 #include "worker/graph_part.h"
 #include "worker/handlers.h"
 #include "worker/staging.h"
 
 namespace worker {
+
+static constexpr size_t kFew = 3;
+static constexpr uint64_t kExpected = 1'000'000;   // ns after one when another is likely
 
 Callbacks::~Callbacks() {
   end();
@@ -23,6 +27,8 @@ void Callbacks::end() {
   wake_.notify_all();
 }
 
+bool Callbacks::expected() const { return base::now_ns() - queued_ns_.load(std::memory_order_relaxed) < kExpected; }
+
 void Callbacks::start() {
   if (!announcer_.joinable()) announcer_ = std::thread(&Callbacks::announce, this);
 }
@@ -34,6 +40,7 @@ int Callbacks::queue(uint64_t number, uint64_t call_number, CUstream stream, CUc
     auto& slot = callbacks_[number];
     if (slot) return CUDA_ERROR_INVALID_VALUE;
     slot = std::make_unique<Callback>(Callback{this, number, call_number, context, false});
+    queued_ns_.store(base::now_ns(), std::memory_order_relaxed);
     c = slot.get();
     start();
   }
@@ -121,13 +128,19 @@ void Callbacks::host_function(void* callback) {
 
 void Callbacks::run(Callback& c) {
   std::unique_lock lock(lock_);
-  to_announce_.push_back(&c);
   if (!c.repeats) {
     running_.insert(c.call);
     note_oldest();
+    // With nothing to be sent before it the word goes at once: to wake the announcer would take longer than the client needs to run the function.
+    // With many under way it is their number a second that counts, and this thread is the driver's only one; on few cores always.
+    c.announced = session_.spin_ns(1) && callbacks_.size() <= kFew && to_announce_.empty() && !announcing_ && !over_ && !session_.staging().any_reads();
+    if (c.announced && session_.try_send({0, wire::Kind::callback, 0, 0, 0, 0, c.number, 0})) return;
+    c.announced = false;
+    to_announce_.push_back(&c);
     wake_.notify_all();
     return;
   }
+  to_announce_.push_back(&c);
   inside_++;
   wake_.notify_all();
   wake_.wait(lock, [&] { return over_ || c.finished; });
@@ -185,6 +198,7 @@ void Callbacks::announce() {
     c->announced = !c->repeats;
     const uint64_t number = c->number;
     const std::vector<PartRef> copies = to_send(*c);
+    announcing_ = true;
     wire::Buffer body;
     if (!c->renews.empty()) {
       wire::Writer w(body);
@@ -195,6 +209,7 @@ void Callbacks::announce() {
     for (auto& part : copies) send_bytes(session_, *part);
     session_.send({uint32_t(body.size()), wire::Kind::callback, 0, 0, 0, 0, number, 0}, body.data(), nullptr);
     lock.lock();
+    announcing_ = false;
   }
 }
 

@@ -1,5 +1,5 @@
-// Host functions of the program in the order of a stream. The driver's thread comes to a function of ours, which may not call the driver, so a
-// thread of this object sends what the program's function may look at and then the word to run it.
+// Host functions of the program in the order of a stream. The driver's thread comes to a function of ours, which may not call the driver. Where nothing
+// has to be fetched from it first, the word to run the program's function goes from there; else a thread of this object sends what it may look at, then the word.
 //
 // The stream does not wait for the client: that would cost the GPU a round trip for each. What the program could notice waits instead: data of
 // reads that it called for later than the function, and answers that say that something has finished (settle), until the client has run it.
@@ -45,6 +45,7 @@ class Callbacks {
   void done(uint64_t number);                                       // any thread
   // The oldest call whose function the client was told to run, or will be, and has not run; ~0: none. Later reads must not be sent yet.
   uint64_t oldest_running() const { return oldest_.load(std::memory_order_acquire); }
+  bool expected() const;                                            // the client uses them just now: it may wait for one before it makes its next calls
   void settle(uint64_t call);                                       // until it is younger than that call; not on the leader
   void end();                                                       // nobody waits any more
 
@@ -75,8 +76,8 @@ class Callbacks {
   std::unordered_map<uint64_t, Callback*> in_graphs_;
   std::deque<Callback*> to_announce_;
   std::set<uint64_t> running_;              // their calls: reached by the GPU, not done by the client. Not those that repeat
-  std::atomic<uint64_t> oldest_{~0ull};
-  bool over_ = false;
+  std::atomic<uint64_t> oldest_{~0ull}, queued_ns_{0};
+  bool over_ = false, announcing_ = false;
   int inside_ = 0;         // host functions that have not returned
   std::thread announcer_;
 };

@@ -125,6 +125,7 @@ class Session {
   void note_async(Request& q, int rc);           // rc != 0: async_error
   void malformed(Request& q);                    // logs, ends the session
   bool send(wire::MessageHeader m, const void* body, const void* bulk);
+  bool try_send(wire::MessageHeader m);           // false: it would have to wait; nothing was sent
   // Sends reads that have come from the GPU, all or up to `most` bytes. Needs a current context; false: nothing was there.
   bool send_finished_reads(uint64_t most = ~0ull);
   void send_text();

@@ -1,5 +1,6 @@
 // Host and kernels write different words of the same memory, in turns and at once, for many rounds; kernels that reach it only through a pointer
 // in device memory; memsets, copies, stream values and host functions on it.
+#include <unistd.h>
 #include "check.h"
 
 static const char kCode[] = R"(.version 7.0
@@ -55,6 +56,10 @@ static void rounds(volatile unsigned* words, CUdeviceptr device, unsigned pairs,
 }
 
 static void count_up(void* word) { *(unsigned*)word += 1; }
+static void double_late(void* word) {
+  usleep(3000);
+  *(unsigned*)word *= 2;
+}
 
 static void every_way(Gpu& gpu, unsigned* words, CUdeviceptr device, bool managed) {   // 64 KiB
   constexpr unsigned kWords = 16384;
@@ -110,6 +115,28 @@ static void every_way(Gpu& gpu, unsigned* words, CUdeviceptr device, bool manage
   }
   CU(cuStreamSynchronize(nullptr));
   CHECK(seen[12] == 110);
+  // The same over two streams that an event ties together.
+  CUstream one = nullptr, two = nullptr;
+  CUevent event = nullptr;
+  CU(cuStreamCreate(&one, CU_STREAM_NON_BLOCKING));
+  CU(cuStreamCreate(&two, CU_STREAM_NON_BLOCKING));
+  CU(cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
+  seen[12] = 0;
+  unsigned wanted = 0;
+  for (int i = 0; i < 10; i++) {
+    wanted = 2 * wanted + 10;
+    CU(cuLaunchHostFunc(one, double_late, words + 12));
+    CU(cuEventRecord(event, one));
+    CU(cuStreamWaitEvent(two, event, 0));
+    CU(launch(gpu.kernel("add"), 1, 1, two, device + 48, 1u, 10u));
+    CU(cuEventRecord(event, two));
+    CU(cuStreamWaitEvent(one, event, 0));
+  }
+  CU(cuCtxSynchronize());
+  CHECK(seen[12] == wanted);
+  CU(cuEventDestroy_v2(event));
+  CU(cuStreamDestroy_v2(one));
+  CU(cuStreamDestroy_v2(two));
   CU(cuMemFree_v2(other));
 }
 
