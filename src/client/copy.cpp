@@ -14,6 +14,9 @@
 
 namespace client {
 
+// One run of bytes on the device: may be dealt out over several connections.
+static bool one_run(const DeviceBox& b) { return !b.array && (b.rows == 1 || b.pitch == b.width) && (b.depth == 1 || b.slice == b.width * b.rows); }
+
 static constexpr uint64_t kCopyBelow = 64 << 10;   // smaller sources are copied into the queue, whatever memory they are in
 
 static bool pinned(const void* p) {
@@ -143,10 +146,11 @@ CUresult write_box(const DeviceBox& to, const HostBox& from, CUstream stream, Wa
   fill(a, to, hStream);
   bool whole = (to.rows == 1 || from.pitch == to.width) && (to.depth == 1 || from.slice == to.width * to.rows);
   bool borrow = whole && bytes >= kCopyBelow;
+  a.connections = borrow && one_run(to) ? at.session->stripes().connections(bytes) : 1;
   Working working(hStream);
   teleport::Call call(*at.session, wire::op::tfWrite, at.context, at.flags);
   a.put(call.in());
-  if (borrow) call.bulk_borrow(from.p, bytes);
+  if (borrow) call.bulk_borrow(from.p, bytes, a.connections);
   else if (whole) call.bulk_copy(from.p, bytes);
   else call.bulk_slices(from.p, to.width, from.pitch, to.rows, from.slice, to.depth);
   uint64_t number = call.number();

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <string>
 #include <string_view>
 
 #include "base/log.h"
 #include "teleport/connection_url.h"
+#include "wire/stripe.h"
 #include "wire/environment.h"
 
 namespace teleport {
@@ -118,6 +120,17 @@ uint32_t max_cache_request_count() {
   if (parse_number(trimmed(text), 1, 100000000, &value)) return value;
   base::log(base::Level::warn, "TF_MAX_CACHE_REQUEST_COUNT=%s is not a positive number; using %u", text, kDefaultCacheRequests);
   return kDefaultCacheRequests;
+}
+
+unsigned bulk_connections() {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  const unsigned usual = cores < 4 ? 1 : cores < 8 ? 2 : cores < 16 ? 3 : 4;
+  const char* text = getenv("TF_BULK_CONNECTIONS");
+  if (!text || !*text) return usual;
+  uint32_t value;
+  if (parse_number(trimmed(text), 1, wire::kMostConnections, &value)) return value;
+  base::log(base::Level::warn, "TF_BULK_CONNECTIONS=%s is not a number from 1 to %u; using %u", text, wire::kMostConnections, usual);
+  return usual;
 }
 
 }  // namespace teleport

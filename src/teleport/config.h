@@ -23,6 +23,9 @@ std::string driver_environment();
 // TF_MAX_CACHE_REQUEST_COUNT: how many queued calls may wait before they are sent.
 uint32_t max_cache_request_count();
 
+// TF_BULK_CONNECTIONS: over how many connections large copies go; without it as many as this machine's cores can feed.
+unsigned bulk_connections();
+
 // Takes apart protocol+param1+param2+version. False: *why is a static text that says what is wrong.
 bool parse_connection(const char* text, Endpoint* endpoint, const char** why);
 

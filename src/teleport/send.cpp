@@ -36,26 +36,30 @@ void Call::bulk_slices(const void* p, uint64_t row_bytes, uint64_t row_pitch, ui
   writer_.align();
 }
 
-void Call::bulk_borrow(const void* p, uint64_t n) {
+void Call::bulk_borrow(const void* p, uint64_t n, unsigned connections) {
   borrowed_ = p;
   borrowed_bytes_ = n;
+  connections_ = connections;
 }
 
 void Call::finish(bool wants_reply) {
-  writer_.align();
   if (g_op_counts) g_op_counts[header()->op].calls.fetch_add(1, std::memory_order_relaxed);
+  writer_.align();
   if (header()->bulk_bytes == 0) header()->bytes = uint32_t(writer_.written());
   if (wants_reply) header()->flags |= wire::kWantsReply;
   if (borrowed_bytes_) {
-    header()->bulk_bytes = borrowed_bytes_;
+    const uint64_t own = wire::stripe_bytes(borrowed_bytes_, 0, connections_), step = connections_ == 1 ? own : wire::kStripe;
+    header()->bulk_bytes = own;
     s_.queued_bytes_ += s_.open_.size() + borrowed_bytes_;
     wire::Buffer next = static_cast<wire::Buffer&&>(s_.spare_);
     next.clear();
     size_t n = s_.open_.size();
     s_.ready_.push_back({nullptr, n, static_cast<wire::Buffer&&>(s_.open_)});
-    s_.ready_.push_back({borrowed_, borrowed_bytes_, {}});
+    for (uint64_t at = 0; at < borrowed_bytes_; at += step * connections_)
+      s_.ready_.push_back({static_cast<const uint8_t*>(borrowed_) + at, step < borrowed_bytes_ - at ? step : borrowed_bytes_ - at, {}});
+    if (connections_ > 1) s_.stripes_.deal(borrowed_, borrowed_bytes_, connections_);
     s_.open_ = static_cast<wire::Buffer&&>(next);
-    if (size_t pad = (8 - borrowed_bytes_ % 8) % 8) memset(s_.open_.extend(pad), 0, pad);
+    if (size_t pad = (8 - own % 8) % 8) memset(s_.open_.extend(pad), 0, pad);
   }
   s_.queued_calls_++;
   s_.held_ = false;
@@ -214,6 +218,7 @@ void Session::send_queue() {
 
 void Session::wait_sent(uint64_t call) {
   while (sent_.load(std::memory_order_acquire) < call) push();   // whoever sends now, push() returns after it
+  stripes_.wait_sent();
 }
 
 // Sends what async calls queue, so that the GPU starts at once though the program makes no further call.

@@ -142,6 +142,7 @@ int Session::hello(const Endpoint& endpoint) {
 void Session::die(const char* why) {
   if (dead_.exchange(true, std::memory_order_acq_rel)) return;
   connection_.shut_down();
+  stripes_.shut_down();
   base::complain("lost the worker at %s port %u (%s); CUDA calls fail from now on. Start the program again once the worker is back.", endpoint_.host,
                  endpoint_.port, why);
   receive_lock_.lock();
@@ -165,8 +166,12 @@ void Session::after_fork_child() {
   Session* nvml = g_nvml_.exchange(nullptr, std::memory_order_acq_rel);
   g_forked.store(true, std::memory_order_release);
   g_open_lock.unlock();
-  if (s) close(s->connection_.fd());
-  if (nvml && nvml != s) close(nvml->connection_.fd());
+  if (nvml == s) nvml = nullptr;
+  for (Session* one : {s, nvml})
+    if (one) {
+      close(one->connection_.fd());
+      one->stripes_.close_in_child();
+    }
 }
 
 }  // namespace teleport

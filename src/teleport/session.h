@@ -13,11 +13,11 @@
 
 #include "base/futex.h"
 #include "teleport/config.h"
+#include "teleport/lock.h"
+#include "teleport/stripes.h"
 #include "transport/connection.h"
 #include "wire/codec.h"
 #include "wire/frame.h"
-
-#define TF_API __attribute__((visibility("default")))
 
 namespace teleport {
 
@@ -28,32 +28,6 @@ extern TF_API std::atomic<uint64_t> g_calls, g_waits, g_image_bytes;   // calls 
 // The same of each op, and how long its waits took. Null unless TF_STATISTICS is set.
 struct OpCounts { std::atomic<uint64_t> calls{0}, waits{0}, waited_ns{0}; };
 extern OpCounts* g_op_counts;
-
-// A mutex for what is held for some 100 ns by several threads at once: it spins for that long before it sleeps, where a sleep would cost a
-// hundred times more. On a machine with few cores it sleeps at once.
-class Lock {
- public:
-  void lock() {
-    uint32_t free = 0;
-    if (state_.compare_exchange_strong(free, 1, std::memory_order_acquire)) return;
-    for (int spins = g_lock_spins; spins > 0; spins--) {
-      if (state_.load(std::memory_order_relaxed) == 0 && try_lock()) return;
-      base::pause();
-    }
-    while (state_.exchange(2, std::memory_order_acquire) != 0) base::futex_wait(state_, 2);
-  }
-  bool try_lock() {
-    uint32_t free = 0;
-    return state_.compare_exchange_strong(free, 1, std::memory_order_acquire);
-  }
-  void unlock() {
-    if (state_.exchange(0, std::memory_order_release) == 2) base::futex_wake(state_, 1);
-  }
-  static TF_API int g_lock_spins;   // set once, when the session opens
-
- private:
-  std::atomic<uint32_t> state_{0};  // 0 free, 1 held, 2 held and somebody sleeps
-};
 
 struct Reply {
   int result = 0;
@@ -129,9 +103,11 @@ class TF_API Session {
   void drop_cached(uint16_t op);                          // after a call that changes what that one answers
 
   uint64_t session_id() const { return session_id_; }
+  Stripes& stripes() { return stripes_; }
 
  private:
   friend class Call;
+  friend class Stripes;
   struct Segment { const void* p; size_t n; wire::Buffer owned; };
   struct Waiter { uint64_t call; Reply* reply; std::atomic<uint32_t> state; Waiter* next; bool ready = false; };   // ready: has sent all, and may be made the reader
   static void tell(Waiter* w, uint32_t state);
@@ -211,6 +187,8 @@ class TF_API Session {
   std::atomic<int> callbacks_out_{0}, functions_out_{0};
   std::atomic<uint32_t> calls_behind_{0};
 
+  Stripes stripes_{*this};
+
   Lock cache_lock_;
   std::vector<CacheEntry*> cache_;
   size_t cached_ = 0;
@@ -226,7 +204,7 @@ class TF_API Call {
   uint64_t number() const { return number_; }
   // Bulk data, after the arguments: copied now, or borrowed until it has been sent (wait_sent).
   void bulk_copy(const void* p, uint64_t n);
-  void bulk_borrow(const void* p, uint64_t n);
+  void bulk_borrow(const void* p, uint64_t n, unsigned connections = 1);   // dealt out over so many (stripes())
   // Slices of rows of a pitched source, copied now.
   void bulk_slices(const void* p, uint64_t row_bytes, uint64_t row_pitch, uint64_t rows, uint64_t slice_pitch, uint64_t slices);
   int send();                    // 0 or kWorkerLost
@@ -244,6 +222,7 @@ class TF_API Call {
   uint64_t number_;
   uint64_t borrowed_bytes_ = 0;
   const void* borrowed_ = nullptr;
+  unsigned connections_ = 1;
   bool open_ = true;
 };
 

@@ -1,6 +1,7 @@
 // What goes over a connection. Changelog (protocol version: what changed):
 //   1: first version.
 //   2: environment variables in the Hello.
+//   3: several connections for bulk data (stripe).
 // A client sends a Hello, then calls; a worker answers a HelloReply, then sends messages. All integers little-endian.
 // Calls are numbered 1, 2, 3 … by their place in the stream, on both sides; a message names the call that it belongs to.
 // The order of calls is the order in which the program made them, over all its threads: there is one stream per session.
@@ -10,7 +11,7 @@
 namespace wire {
 
 inline constexpr uint64_t kMagic = 0x314e4f4953554654ull;   // "TFUSION1"
-inline constexpr uint16_t kVersion = 2, kOldestVersion = 2;
+inline constexpr uint16_t kVersion = 3, kOldestVersion = 3;
 inline constexpr uint32_t kMaxArguments = 64u << 20;        // of one call or message, without its bulk data
 inline constexpr uint64_t kMaxBulk = 1ull << 40;
 inline constexpr uint32_t kMaxHelloText = 64u << 10;
@@ -20,13 +21,15 @@ enum Feature : uint32_t { kFeatureNone = 0 };
 
 // Followed by auth_bytes of credentials (opaque to this layer, none defined yet), then token_bytes: the version field of the connection
 // string; then environment_bytes of variables (wire/environment.h); each padded to a multiple of 8.
+// stripe 1: no session, but a further connection of one (wire/stripe.h). The token is then its name, two random words of 64 bits; the session takes it by that
+// (tfStripe). There are no variables.
 struct Hello {
   uint64_t magic = kMagic;
   uint16_t version = kVersion, oldest_version = kOldestVersion;
   uint32_t features = 0;
   uint32_t auth_bytes = 0, token_bytes = 0;
   uint32_t pid = 0, host = 0;   // host: the same for processes that know each other by number (one machine, one PID namespace); 0: unknown
-  uint32_t environment_bytes = 0, reserved = 0;
+  uint32_t environment_bytes = 0, stripe = 0;
 };
 static_assert(sizeof(Hello) == 40);
 

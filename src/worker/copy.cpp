@@ -1,13 +1,18 @@
 // Data between the client and the device (tfWrite, tfRead) by way of staging blocks.
 #include <algorithm>
+#include <deque>
+#include <new>
+#include <stdexcept>
 
 #include "worker/handlers.h"
 #include "worker/staging.h"
+#include "worker/stripes.h"
 
 namespace worker::serve {
 namespace {
 
 constexpr uint64_t kBlock = Staging::kSizes[2], kLarge = 1 << 20;
+static_assert(wire::kStripe == kBlock);
 
 // A part of the box: rows of one slice, packed in a block.
 struct Part {
@@ -99,17 +104,11 @@ constexpr int kBroken = -1;   // the connection
 
 }  // namespace
 
-int tfWrite(Session& s, Request& q, wire::tfWrite::Args& a, wire::tfWrite::Outs&) {
-  CUstream stream;
-  CUarray array;
-  uint64_t bytes;
-  if (!box_bytes(a, &bytes) || bytes != q.bulk_left) {
-    s.malformed(q);
-    return 0;
-  }
-  if (int rc = resolve(s, a, &stream, &array)) return rc;
-  const CUcontext context = s.use_context(q.header.context);
-  int rc = for_each_part(a, array, [&](const Part& p) -> int {
+namespace {
+
+template <class Args>
+int write_inline(Session& s, Request& q, const Args& a, CUstream stream, CUarray array, CUcontext context) {
+  return for_each_part(a, array, [&](const Part& p) -> int {
     const size_t n = p.width * p.rows;
     Block* b = s.staging().acquire(n, context);
     if (!b) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -123,6 +122,48 @@ int tfWrite(Session& s, Request& q, wire::tfWrite::Args& a, wire::tfWrite::Outs&
     }
     return s.staging().written(b, stream);
   });
+}
+
+// Dealt out over several connections: while one piece is copied, the next ones are received. rc: an error from before, with which nothing is copied.
+int write_stripes(Session& s, Request& q, CUdeviceptr to, uint64_t bytes, unsigned connections, CUstream stream, CUcontext context, int rc) {
+  const uint64_t pieces = (bytes + wire::kStripe - 1) / wire::kStripe, ahead = 2 * connections;
+  auto size = [&](uint64_t k) { return uint32_t(std::min(wire::kStripe, bytes - k * wire::kStripe)); };
+  std::deque<Block*> blocks;
+  bool good = true;
+  for (uint64_t k = 0, asked = 0; k < pieces && good; k++) {
+    for (; asked < pieces && asked < k + ahead; asked++) {
+      Block* b = s.staging().acquire(size(asked), context);
+      if (!b) throw std::bad_alloc();   // the connections are out of step: the session ends
+      blocks.push_back(b);
+      if (asked % connections) s.stripes().ask(unsigned(asked % connections), b->p, size(asked));
+    }
+    Block* b = blocks.front();
+    blocks.pop_front();
+    good = k % connections ? s.stripes().wait(unsigned(k % connections)) : s.read_bulk(q, b->p, size(k));
+    if (good && !rc) rc = call(s.driver.cuMemcpyHtoDAsync_v2, to + k * wire::kStripe, static_cast<const void*>(b->p), size_t(size(k)), stream);
+    if (good && !rc) rc = s.staging().written(b, stream);
+    else s.staging().give_back(b);
+  }
+  if (!good) throw std::runtime_error("a connection broke within a call");
+  return rc;
+}
+
+}  // namespace
+
+int tfWrite(Session& s, Request& q, wire::tfWrite::Args& a, wire::tfWrite::Outs&) {
+  CUstream stream = nullptr;
+  CUarray array = nullptr;
+  uint64_t bytes;
+  const bool dealt = a.connections > 1;
+  if (!box_bytes(a, &bytes) || wire::stripe_bytes(bytes, 0, dealt ? a.connections : 1) != q.bulk_left ||
+      (dealt && (a.connections > s.stripes().connections() || a.array || (a.rows != 1 && a.pitch != a.widthInBytes) || (a.depth != 1 && a.slice != a.widthInBytes * a.rows)))) {
+    s.malformed(q);
+    return 0;
+  }
+  const CUcontext context = s.use_context(q.header.context);
+  int rc = q.header.context && !context ? int(CUDA_ERROR_CONTEXT_IS_DESTROYED) : resolve(s, a, &stream, &array);
+  if (dealt) rc = write_stripes(s, q, a.device, bytes, a.connections, stream, context, rc);
+  else if (!rc) rc = write_inline(s, q, a, stream, array, context);
   if (rc == kBroken) q.answered = true;   // the leader finds the connection as it is
   return rc;
 }

@@ -1,7 +1,9 @@
 // Data to the device and back through staging blocks: odd sizes, sizes around the blocks', boxes, failures, captures.
 #include <algorithm>
 
+#include "wire/stripe.h"
 #include "worker/session_fake.h"
+#include "worker/stripes.h"
 
 namespace worker {
 
@@ -114,6 +116,111 @@ TEST_F(Copy, EmptyAndHostileBoxes) {
   write(box<wire::tfWrite::Args>(p, 8), "more than eight bytes");   // the data and the numbers must agree
   runner.join();
   EXPECT_EQ(1, status);
+}
+
+// The client's ends of further connections; what is dealt to them is written by threads, as a client does.
+class Dealt : public Copy {
+ protected:
+  void TearDown() override {
+    for (int fd : ends_) close(fd);
+    Copy::TearDown();
+  }
+  void connect(unsigned index) {
+    int ends[2];
+    ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+    ends_.push_back(ends[1]);
+    ASSERT_TRUE(session->stripes().add(index, ends[0]));
+  }
+  static std::string dealt(const std::string& data, unsigned i, unsigned n) {
+    std::string part;
+    for (size_t at = i * wire::kStripe; at < data.size(); at += n * wire::kStripe) part += data.substr(at, wire::kStripe);
+    EXPECT_EQ(wire::stripe_bytes(data.size(), i, n), part.size());
+    return part;
+  }
+  void deal(CUdeviceptr to, const std::string& data, unsigned connections, uint32_t context = 0) {
+    auto a = box<wire::tfWrite::Args>(to, data.size());
+    a.connections = connections;
+    std::vector<std::thread> senders;
+    for (unsigned i = 1; i < connections; i++)
+      senders.emplace_back([part = dealt(data, i, connections), fd = ends_[i - 1]] {
+        for (size_t at = 0, n; at < part.size(); at += n)
+          if ((n = size_t(::send(fd, part.data() + at, part.size() - at, MSG_NOSIGNAL))) > part.size()) return;
+      });
+    if (context) client->context = context;
+    client->call(wire::op::tfWrite, a, 0, dealt(data, 0, connections));
+    client->context = kContextIndex;
+    for (auto& t : senders) t.join();
+  }
+  std::vector<int> ends_;
+};
+
+TEST_F(Dealt, AllSizesOverTwoAndThree) {
+  greet();
+  connect(1);
+  connect(2);
+  unsigned seed = 0;
+  for (unsigned connections : {2u, 3u})
+    for (size_t n : {1ul, wire::kStripe, wire::kStripe + 1, 2 * wire::kStripe - 7, 3 * wire::kStripe, 7 * wire::kStripe + 12345, 60 * wire::kStripe + 1}) {
+      CUdeviceptr p = allocate(n);
+      std::string data = pattern(n, ++seed);
+      deal(p, data, connections);
+      EXPECT_EQ(0, memcmp(reinterpret_cast<void*>(p), data.data(), synchronize() ? 0 : n)) << n << " over " << connections;
+      write(box<wire::tfWrite::Args>(p, 1), "x");   // what follows is not out of step
+      EXPECT_EQ("x", read(box<wire::tfRead::Args>(p, 1)));
+      EXPECT_EQ(0, release(p));
+    }
+  EXPECT_TRUE(client->others.empty());
+}
+
+TEST_F(Dealt, AnErrorTakesTheDataOffAllConnections) {
+  greet();
+  connect(1);
+  const size_t n = 9 * wire::kStripe + 5;
+  CUdeviceptr p = allocate(n);
+  std::string data = pattern(n, 1);
+  Fake::get().fail_next = CUDA_ERROR_ILLEGAL_ADDRESS;
+  deal(p, data, 2);
+  EXPECT_EQ(0, synchronize());
+  deal(p, data, 2, 99);   // of a context that is not there
+  EXPECT_EQ(0, synchronize());
+  ASSERT_EQ(2u, client->others.size());
+  EXPECT_EQ(CUDA_ERROR_ILLEGAL_ADDRESS, client->others[0].header.result);
+  EXPECT_EQ(CUDA_ERROR_CONTEXT_IS_DESTROYED, client->others[1].header.result);
+  deal(p, data, 2);
+  EXPECT_EQ(0, memcmp(reinterpret_cast<void*>(p), data.data(), synchronize() ? 0 : n));
+}
+
+TEST_F(Dealt, MoreConnectionsThanThereAreEndTheSession) {
+  greet();
+  connect(1);
+  EXPECT_FALSE(session->stripes().add(3, dup(ends_[0]))) << "the second is still to come";
+  auto a = box<wire::tfWrite::Args>(allocate(64), 64);
+  a.connections = 3;
+  client->call(wire::op::tfWrite, a, 0, std::string(64, 'x'));
+  runner.join();
+  EXPECT_EQ(1, status);
+}
+
+TEST_F(Dealt, OneThatBreaksEndsTheSession) {
+  greet();
+  connect(1);
+  auto a = box<wire::tfWrite::Args>(allocate(2 * wire::kStripe), 2 * wire::kStripe);
+  a.connections = 2;
+  client->call(wire::op::tfWrite, a, 0, std::string(wire::kStripe, 'x'));
+  shutdown(ends_[0], SHUT_RDWR);
+  runner.join();
+  EXPECT_EQ(1, status);
+}
+
+TEST_F(Dealt, TheClientGoesInTheMiddle) {
+  greet();
+  connect(1);
+  auto a = box<wire::tfWrite::Args>(allocate(2 * wire::kStripe), 2 * wire::kStripe);
+  a.connections = 2;
+  client->call(wire::op::tfWrite, a, 0, std::string(wire::kStripe, 'x'));
+  close(ends_[0]);
+  ends_.clear();
+  stop();
 }
 
 // Data of a stream that is not done is not sent, and blocks that do not come back do not stop the session for ever.

@@ -201,7 +201,9 @@ void Listener::read_control(Process& process) {
   } else if (message.word == SpareWord::environment && process.state == State::greeting) {
     environment_ = message.text;
     process.state = State::serving;
-  } else if (process.state == State::serving) {
+  } else if (message.word == SpareWord::ready && process.state == State::greeting) {
+    process.state = State::ready;   // it was a stripe, which went to its session
+  } else if (process.state == State::serving || (message.word == SpareWord::keep_handle && process.state == State::greeting)) {
     answer_handle(process, message, std::move(descriptor));
   }
 }
@@ -212,7 +214,7 @@ void Listener::answer_handle(Process& process, const SpareMessage& question, bas
   answer.name = question.name;
   int found = -1;
   switch (question.word) {
-    case SpareWord::keep_handle: answer.text[0] = handles_.keep(question.name, std::move(descriptor), process.id); break;
+    case SpareWord::keep_handle: answer.text[0] = handles_.keep(question.name, std::move(descriptor), process.id, process.state == State::greeting); break;
     case SpareWord::fetch_handle: answer.text[0] = (found = handles_.find(question.name)) >= 0; break;
     case SpareWord::drop_handle: return handles_.drop(question.name, process.id);
     default: return;

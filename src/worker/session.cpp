@@ -27,6 +27,7 @@
 #include "worker/shared_handles.h"
 #include "worker/staging.h"
 #include "worker/stdout_capture.h"
+#include "worker/stripes.h"
 
 namespace worker {
 
@@ -38,7 +39,7 @@ constinit thread_local uint32_t Session::t_context_ = 0;
 constinit thread_local uint32_t Session::t_contexts_ = 0;
 
 // Calls that do not run in the context that comes with them, so it may be gone: all of NVML, devices, making and destroying contexts, memory by
-// chunks and addresses.
+// chunks and addresses. (tfWrite has to take its data from all connections before it may fail.)
 static bool needs_context(uint16_t op) {
   static const auto table = [] {
     struct { bool needs[wire::op::kEnd]; } t{};
@@ -46,7 +47,7 @@ static bool needs_context(uint16_t op) {
       const char* n = wire::op_name(i);
       t.needs[i] = true;
       for (const char* free : {"nvml", "cuDevice", "cuCtxCreate", "cuCtxDestroy", "tfPrefetch", "tfCallbackDone", "cuMemAddress", "cuMemCreate",
-                               "cuMemRelease", "cuMemMap", "cuMemUnmap", "cuMemSetAccess", "cuMemGetAccess", "cuMemGetAllocation", "cuMemRetain", "cuMemPool", "tfShare", "tfImport"})
+                               "cuMemRelease", "cuMemMap", "cuMemUnmap", "cuMemSetAccess", "cuMemGetAccess", "cuMemGetAllocation", "cuMemRetain", "cuMemPool", "tfShare", "tfImport", "tfStripe", "tfWrite"})
         if (strncmp(n, free, strlen(free)) == 0) t.needs[i] = false;
     }
     return t;
@@ -57,7 +58,8 @@ static bool needs_context(uint16_t op) {
 Session::Session(int socket, const ServeOptions& options)
     : driver(*options.driver), options(options), connection_(socket), receiver_(connection_),
       spins_((options.cores ? options.cores : std::thread::hardware_concurrency()) >= 4),
-      graph_parts_(std::make_unique<GraphParts>(*this)), staging_(std::make_unique<Staging>(*this)), memory_(std::make_unique<Memory>(*options.quota, *options.driver)), modules_(std::make_unique<Modules>()),
+      graph_parts_(std::make_unique<GraphParts>(*this)), staging_(std::make_unique<Staging>(*this)), stripes_(std::make_unique<Stripes>(*this)),
+      memory_(std::make_unique<Memory>(*options.quota, *options.driver)), modules_(std::make_unique<Modules>()),
       images_(std::make_unique<ImageStore>(options.image_folder)), links_(std::make_unique<Links>()),
       callbacks_(std::make_unique<Callbacks>(*this)), handle_exchange_(std::make_unique<HandleExchange>(options.control)),
       mirror_(std::make_unique<Mirror>(*this)) {
@@ -104,6 +106,7 @@ void Session::end(int status, const char* why) {
     end_.notify_all();
   }
   connection_.shut_down();
+  stripes_->end();
   callbacks_->end();
 }
 
@@ -139,6 +142,7 @@ bool Session::hello() {
              h.oldest_version, h.version, wire::kOldestVersion, wire::kVersion);
     return refuse(wire::HelloStatus::bad_version, text);
   }
+  if (h.stripe) return refuse(wire::HelloStatus::refused, "a further connection of a session has a name of 16 bytes and nothing else");
   if (h.auth_bytes > wire::kMaxHelloText || h.token_bytes > wire::kMaxHelloText)
     return refuse(wire::HelloStatus::refused, "the connection string's version field is too long");
   if (!receiver_.skip((uint64_t(h.auth_bytes) + 7) / 8 * 8 + (uint64_t(h.token_bytes) + 7) / 8 * 8)) {

@@ -37,6 +37,7 @@ class Callbacks;
 class HandleExchange;
 class ImageStore;
 class Mirror;
+class Stripes;
 class EventWatch;
 class GraphParts;
 
@@ -159,6 +160,7 @@ class Session {
   HandleExchange& handle_exchange() { return *handle_exchange_; }
   uint32_t client_host() const { return client_host_; }   // Hello::host
   Mirror& mirror() { return *mirror_; }
+  Stripes& stripes() { return *stripes_; }
   GraphParts& graph_parts() { return *graph_parts_; }
 
   // By device: primary contexts that the client retains. Leader only.
@@ -212,6 +214,7 @@ class Session {
   uint32_t highest_bound_ = 0, next_name_ = wire::kWorkerNamed;
   std::unique_ptr<GraphParts> graph_parts_;      // ends after staging_, which holds parts
   std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Stripes> stripes_;             // ends before staging_, whose blocks it fills
   std::unique_ptr<Memory> memory_;
   std::unique_ptr<Modules> modules_;
   std::unique_ptr<ImageStore> images_;

@@ -21,12 +21,12 @@ constexpr uint64_t kAfterTheEndNs = 5'000'000'000;   // an importer that was tol
 constexpr int kListenerMs = 5000;                    // it answers at once, or it is not there
 }  // namespace
 
-bool SharedHandles::keep(const HandleName& name, base::Fd descriptor, uint64_t session) {
+bool SharedHandles::keep(const HandleName& name, base::Fd descriptor, uint64_t session, bool brief) {
   const auto same = [&](const auto& entry) { return entry.second.session == session; };
   if (!descriptor || size_t(std::count_if(kept_.begin(), kept_.end(), same)) >= kMostOfASession) return false;
   rlimit most{};     // half of what this process may have: clients, whose sockets come through it too, are not to be locked out
   if (getrlimit(RLIMIT_NOFILE, &most) != 0 || kept_.size() >= most.rlim_cur / 2) return false;
-  return kept_.try_emplace(name, Kept{std::move(descriptor), session, ~0ull}).second;
+  return kept_.try_emplace(name, Kept{std::move(descriptor), session, brief ? base::now_ns() + kAfterTheEndNs : ~0ull}).second;
 }
 
 int SharedHandles::find(const HandleName& name) const {
@@ -74,10 +74,13 @@ bool HandleExchange::ask(uint32_t word, const HandleName& name, int descriptor, 
 }
 
 bool HandleExchange::keep(int descriptor, HandleName* name) {
-  if (getrandom(name, sizeof *name, 0) != ssize_t(sizeof *name)) return false;
+  return getrandom(name, sizeof *name, 0) == ssize_t(sizeof *name) && keep_as(descriptor, *name);
+}
+
+bool HandleExchange::keep_as(int descriptor, const HandleName& name) {
   base::Fd none;
   bool done = false;
-  return ask(uint32_t(SpareWord::keep_handle), *name, descriptor, &none, &done) && done;
+  return ask(uint32_t(SpareWord::keep_handle), name, descriptor, &none, &done) && done;
 }
 
 base::Fd HandleExchange::fetch(const HandleName& name) {

@@ -1,4 +1,5 @@
-// Descriptors of device memory (exported chunks and pools) on their way from one session process to another. The listener keeps each under a
+// Descriptors of device memory (exported chunks and pools) on their way from one session process to another, and further connections of a session from the
+// process that took them to its own. The listener keeps each under a
 // random name: until its session says that nobody can ask for it any more, or for a few seconds after that session has ended.
 //   session -> listener  keep_handle  (name, with the descriptor)  answered by handle, as all that asks
 //   session -> listener  fetch_handle (name)                       answered by handle, with the descriptor if there is one
@@ -19,7 +20,8 @@ using HandleName = std::pair<uint64_t, uint64_t>;   // random: who knows it was 
 
 class SharedHandles {
  public:
-  bool keep(const HandleName& name, base::Fd descriptor, uint64_t session);   // false: the session has too many, or all together
+  // False: the session has too many, or all together. brief: it goes by itself after a few seconds.
+  bool keep(const HandleName& name, base::Fd descriptor, uint64_t session, bool brief = false);
   int find(const HandleName& name) const;                                     // stays ours; -1: unknown
   void drop(const HandleName& name, uint64_t session);                        // of another session: nothing happens
   void session_ended(uint64_t session);
@@ -35,6 +37,7 @@ class HandleExchange {
  public:
   explicit HandleExchange(int control) : control_(control) {}   // the socket to the listener, owned by the caller; -1: there is none
   bool keep(int descriptor, HandleName* name);                  // false: no listener, or it does not want more
+  bool keep_as(int descriptor, const HandleName& name);
   base::Fd fetch(const HandleName& name);                       // empty: unknown
   void drop(const HandleName& name);
 

@@ -12,11 +12,11 @@ def free_port():
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
-def hello(magic=MAGIC, version=2, oldest=2, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None):
+def hello(magic=MAGIC, version=3, oldest=3, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None, stripe=0):
     pad = lambda b: b + bytes(-len(b) % 8)
     given = lambda n, b: len(b) if n is None else n
     return struct.pack("<QHHIIIIIII", magic, version, oldest, features, given(auth_bytes, auth), given(token_bytes, token), os.getpid(), 0,
-                       given(environment_bytes, environment), 0) + pad(auth) + pad(token) + pad(environment)
+                       given(environment_bytes, environment), stripe) + pad(auth) + pad(token) + pad(environment)
 
 def call(op, arguments=b"", flags=1, context=0, size=None, bulk_bytes=0):
     return struct.pack("<IHHIIQ", len(arguments) if size is None else size, op, flags, context, 0, bulk_bytes) + arguments

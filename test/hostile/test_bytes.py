@@ -76,6 +76,22 @@ class Bytes(unittest.TestCase):
             self.assertGreater(text_bytes, 0)
         self.worker.require_service()
 
+    def test_further_connections(self):
+        name = b"0123456789abcdef"
+        for data in (hello(stripe=1), hello(stripe=2, token=name), hello(stripe=1, token=name, environment=b"CUDA_VISIBLE_DEVICES=0\n")):
+            self.assertEqual(self.status(data), 3)
+        for length in range(0, 56, 5): self.assertIsNotNone(self.send(hello(stripe=1, token=name)[:length]))
+        def connect(name):
+            with self.worker.connect() as s:
+                s.sendall(hello(stripe=1, token=name))
+                got = b""
+                while len(got) < 32: got += s.recv(32 - len(got)) or b"\xff" * 32
+                return struct.unpack_from("<QHHII", got)[4]
+        self.assertEqual(connect(name), 0)
+        self.assertEqual(connect(name), 3, "two of one name")
+        for i in range(40): self.assertEqual(connect(bytes([i]) * 16), 0)   # that nobody asks for
+        self.worker.require_service()
+
     def start_session(self):
         s = self.worker.connect()
         s.sendall(hello())

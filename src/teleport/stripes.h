@@ -1,0 +1,52 @@
+// Further connections of a session, which carry a part of large copies to the device (wire/stripe.h): what one TCP connection carries is bounded by what one
+// core can copy. They are made in the background when the first large copy is seen; until then, and where the worker has none to give, everything goes over the
+// session's own connection. Each is sent to by a thread of its own. Owned by the session.
+#pragma once
+#include <stdint.h>
+
+#include <atomic>
+#include <vector>
+
+#include "base/futex.h"
+#include "teleport/lock.h"
+#include "transport/connection.h"
+#include "wire/stripe.h"
+
+namespace teleport {
+
+class Session;
+
+class Stripes {
+ public:
+  explicit Stripes(Session& session);
+  // How many connections, the session's own included, shall carry so many bytes. Any thread.
+  unsigned connections(uint64_t bytes);
+  // The worker will read the other connections' part of these bytes when it comes to the call: in the order of the calls, so with the queue locked.
+  void deal(const void* p, uint64_t bytes, unsigned connections);
+  void wait_sent();      // until all that was dealt has been handed to the kernel
+  void shut_down();      // the session is over
+  void close_in_child();
+
+ private:
+  struct Job { const uint8_t* p; uint64_t bytes; unsigned connections; };
+  struct Stripe {
+    Stripes* owner;
+    unsigned index;
+    std::atomic<transport::Connection*> connection{nullptr};
+    base::Signal posted, sent;
+    std::atomic<uint64_t> jobs_posted{0}, jobs_sent{0};
+    std::vector<Job> jobs;   // owner->lock_
+  };
+  void begin(unsigned index);
+  bool connect(Stripe& stripe);
+  bool send(Stripe& stripe, const Job& job);
+  static void* main(void* stripe);
+  Session& session_;
+  const unsigned most_;
+  std::atomic<unsigned> ready_{0};
+  std::atomic<bool> begun_{false};
+  Lock lock_;            // jobs, for nanoseconds
+  Stripe stripes_[wire::kMostConnections];   // by index; 0 is unused: the session's own
+};
+
+}  // namespace teleport
