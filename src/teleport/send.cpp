@@ -242,8 +242,10 @@ void* Session::pump_main(void* self) {
     const uint64_t since = base::now_ns();
     uint64_t idle;
     while ((idle = base::now_ns() - since) < kAwake && !has_work() && !s.dead()) {
-      if (idle < s.spin_ns_ || (idle < 4 * s.spin_ns_ && s.expects_callbacks())) {   // the program may wait for what it calls when a host function has run
+      if (idle < 4 * s.spin_ns_ && s.expects_callbacks()) {   // the program may wait for what it calls when a host function has run
         base::rest();
+      } else if (idle < s.spin_ns_) {
+        for (int i = 0; i < 64; i++) base::pause();   // each look takes the lock that the program's calls take
       } else {
         timespec nap{0, kNap};
         nanosleep(&nap, nullptr);

@@ -14,33 +14,38 @@
 
 namespace teleport {
 
-static constexpr uint64_t kFrom = 2 * wire::kStripe;   // less is sent sooner than it is dealt out
-static constexpr int kConnectMs = 4000, kHelloMs = 30000;
+static constexpr uint64_t kFrom = 2 * wire::kStripe;           // less is sent sooner than it is dealt out
+static constexpr uint64_t kWorthWaiting = 16 * wire::kStripe;
+static constexpr uint64_t kPatienceNs = 5'000'000;
+static constexpr int kConnectMs = 4000, kHelloMs = 5000;
 
 Stripes::Stripes(Session& session) : session_(session), most_(bulk_connections()) {}
 
+// The first large copy waits a moment for the connections, if it is so large that they save more.
 unsigned Stripes::connections(uint64_t bytes) {
   if (bytes < kFrom || most_ < 2) return 1;
-  if (!begun_.exchange(true, std::memory_order_relaxed)) begin(1);
+  if (!begun_.exchange(true, std::memory_order_relaxed)) begin();
+  if (bytes >= kWorthWaiting)
+    for (const uint64_t until = base::now_ns() + kPatienceNs; pending_.load(std::memory_order_acquire) && base::now_ns() < until;) {
+      const uint32_t seen = made_.count();
+      if (pending_.load(std::memory_order_acquire)) made_.wait(seen, 1);
+    }
   return 1 + ready_.load(std::memory_order_acquire);
 }
 
-void Stripes::begin(unsigned index) {
-  if (index >= most_) return;
-  stripes_[index].owner = this;
-  stripes_[index].index = index;
-  start_thread(main, &stripes_[index]);
+void Stripes::begin() {
+  pending_.store(most_ - 1, std::memory_order_release);
+  for (unsigned i = 1; i < most_; i++)
+    if (!start_thread(main, this)) pending_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
-// The worker's answer to a Hello comes from a session process that waits for a client: where none is ready, it takes a while.
-bool Stripes::connect(Stripe& stripe) {
+transport::Connection* Stripes::connect(unsigned long long (&name)[2]) {
   const char* why = "";
   const int fd = transport::connect_tcp(session_.endpoint_.host, session_.endpoint_.port, kConnectMs, &why);
-  if (fd < 0) return false;
+  if (fd < 0) return nullptr;
   auto* connection = new transport::Connection(fd);
   wire::Hello hello;
   wire::HelloReply answer{};
-  unsigned long long name[2];
   hello.stripe = 1;
   hello.token_bytes = sizeof name;
   bool good = getrandom(name, sizeof name, 0) == ssize_t(sizeof name), timed_out = false;
@@ -51,29 +56,44 @@ bool Stripes::connect(Stripe& stripe) {
     if (p) memcpy(&answer, p, sizeof answer);
     good = p && answer.magic == wire::kMagic && answer.status == wire::HelloStatus::ok;
   }
-  if (good) {
-    wire::tfStripe::Args a;
-    a.index = stripe.index;
-    a.name = name;
-    Reply reply;
-    Call call(session_, wire::op::tfStripe, 0);
-    a.put(call.in());
-    good = call.wait(&reply, false) == 0;
-  }
-  if (good) stripe.connection.store(connection, std::memory_order_release);
-  else delete connection;
-  return good;
+  if (good) return connection;
+  delete connection;
+  return nullptr;
 }
 
-void* Stripes::main(void* argument) {
-  auto& stripe = *static_cast<Stripe*>(argument);
-  Stripes& all = *stripe.owner;
-  if (!all.connect(stripe)) {
-    base::log(base::Level::info, "large copies go over %u connection%s: the worker at %s gives no more", stripe.index, stripe.index > 1 ? "s" : "", all.session_.endpoint_.host);
+unsigned Stripes::enter(transport::Connection* connection, const unsigned long long (&name)[2]) {
+  entering_.lock();
+  unsigned index = ready_.load(std::memory_order_relaxed) + 1;
+  wire::tfStripe::Args a;
+  a.index = index;
+  a.name = name;
+  Reply reply;
+  {
+    Call call(session_, wire::op::tfStripe, 0);
+    a.put(call.in());
+    if (call.wait(&reply, false) != 0) index = 0;
+  }
+  if (index) {
+    stripes_[index].connection.store(connection, std::memory_order_release);
+    ready_.store(index, std::memory_order_release);
+  }
+  entering_.unlock();
+  return index;
+}
+
+void* Stripes::main(void* self) {
+  auto& all = *static_cast<Stripes*>(self);
+  unsigned long long name[2];
+  transport::Connection* connection = all.connect(name);
+  const unsigned index = connection ? all.enter(connection, name) : 0;
+  all.pending_.fetch_sub(1, std::memory_order_acq_rel);
+  all.made_.signal_all();
+  if (!index) {
+    base::log(base::Level::info, "a further connection for large copies was not to be had from the worker at %s", all.session_.endpoint_.host);
+    delete connection;
     return nullptr;
   }
-  all.ready_.store(stripe.index, std::memory_order_release);
-  all.begin(stripe.index + 1);
+  Stripe& stripe = all.stripes_[index];
   while (!all.session_.dead()) {
     const uint32_t seen = stripe.posted.count();
     all.lock_.lock();
@@ -86,7 +106,7 @@ void* Stripes::main(void* argument) {
       stripe.posted.wait(seen);
       continue;
     }
-    if (!all.send(stripe, job)) all.session_.die("a connection for bulk data was closed");
+    if (!all.send(index, job)) all.session_.die("a connection for bulk data was closed");
     stripe.jobs_sent.fetch_add(1, std::memory_order_release);
     stripe.sent.signal_all();
   }
@@ -94,14 +114,14 @@ void* Stripes::main(void* argument) {
   return nullptr;
 }
 
-bool Stripes::send(Stripe& stripe, const Job& job) {
+bool Stripes::send(unsigned index, const Job& job) {
   constexpr int kAtOnce = 16;
   iovec parts[kAtOnce];
   const uint64_t step = wire::kStripe * job.connections;
-  for (uint64_t at = wire::kStripe * stripe.index; at < job.bytes;) {
+  for (uint64_t at = wire::kStripe * index; at < job.bytes;) {
     int n = 0;
     for (; n < kAtOnce && at < job.bytes; n++, at += step) parts[n] = {const_cast<uint8_t*>(job.p) + at, wire::kStripe < job.bytes - at ? wire::kStripe : job.bytes - at};
-    if (!stripe.connection.load(std::memory_order_relaxed)->send(parts, n)) return false;
+    if (!stripes_[index].connection.load(std::memory_order_relaxed)->send(parts, n)) return false;
   }
   return true;
 }

@@ -30,21 +30,22 @@ class Stripes {
  private:
   struct Job { const uint8_t* p; uint64_t bytes; unsigned connections; };
   struct Stripe {
-    Stripes* owner;
-    unsigned index;
     std::atomic<transport::Connection*> connection{nullptr};
     base::Signal posted, sent;
     std::atomic<uint64_t> jobs_posted{0}, jobs_sent{0};
-    std::vector<Job> jobs;   // owner->lock_
+    std::vector<Job> jobs;   // lock_
   };
-  void begin(unsigned index);
-  bool connect(Stripe& stripe);
-  bool send(Stripe& stripe, const Job& job);
-  static void* main(void* stripe);
+  void begin();
+  transport::Connection* connect(unsigned long long (&name)[2]);
+  unsigned enter(transport::Connection* connection, const unsigned long long (&name)[2]);   // its index; 0: the worker does not take it
+  bool send(unsigned index, const Job& job);
+  static void* main(void* self);
   Session& session_;
   const unsigned most_;
-  std::atomic<unsigned> ready_{0};
+  std::atomic<unsigned> ready_{0}, pending_{0};   // connections that carry; that are being made
   std::atomic<bool> begun_{false};
+  base::Signal made_;
+  Lock entering_;        // one after the other, as the worker counts them; held over a call, by these threads alone
   Lock lock_;            // jobs, for nanoseconds
   Stripe stripes_[wire::kMostConnections];   // by index; 0 is unused: the session's own
 };

@@ -75,25 +75,6 @@ std::vector<std::pair<std::string, std::pair<bool, std::string>>>& replaced() {
 
 }  // namespace
 
-HelloKind peek_kind(int socket, HandleName* name) {
-  struct { wire::Hello hello; HandleName name; } all;
-  for (const uint64_t until = base::now_ns() + kHelloNs; base::now_ns() < until; usleep(200)) {
-    pollfd wait{socket, POLLIN | POLLRDHUP, 0};
-    if (poll(&wait, 1, int((until - base::now_ns()) / 1'000'000) + 1) < 0 && errno != EINTR) return HelloKind::session;
-    const ssize_t got = recv(socket, &all, sizeof all, MSG_PEEK | MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got <= 0 || memcmp(&all, &wire::kMagic, std::min(size_t(got), sizeof wire::kMagic)) != 0) return HelloKind::session;
-    if (size_t(got) < sizeof all.hello && !(wait.revents & POLLRDHUP)) continue;
-    const wire::Hello& h = all.hello;
-    if (size_t(got) < sizeof h || h.version != wire::kVersion || h.stripe != 1 || h.auth_bytes || h.token_bytes != sizeof *name || h.environment_bytes) return HelloKind::session;
-    if (size_t(got) < sizeof all) continue;
-    if (recv(socket, &all, sizeof all, 0) != ssize_t(sizeof all)) return HelloKind::session;
-    *name = all.name;
-    return HelloKind::stripe;
-  }
-  return HelloKind::late;
-}
-
 bool valid_environment(const char* lines, size_t bytes) {
   return bytes <= wire::kMaxEnvironment && for_each_line(lines, bytes, [](const char*, const std::string&) {});
 }

@@ -1,17 +1,11 @@
-// What a session process looks at before it serves a connection: whether that is a session or a further connection of one, and
-// the environment variables that a client wants its driver to see (wire/environment.h). They come with the Hello, but the driver reads them when it is
+// The environment variables that a client wants its driver to see (wire/environment.h). They come with the Hello, but the driver reads them when it is
 // initialised: a session process whose driver has seen others is started again. Main thread of a session process, before there are others.
 #pragma once
 #include <stddef.h>
 
 #include <string>
 
-#include "worker/shared_handles.h"
-
 namespace worker {
-
-enum class HelloKind { session, stripe, late };   // late: no Hello came in time
-HelloKind peek_kind(int socket, HandleName* name);   // without consuming it, but a stripe's is consumed; its name
 
 bool valid_environment(const char* lines, size_t bytes);
 

@@ -108,6 +108,7 @@ void Listener::wait_for_events() {
       owners.push_back(&process);
     }
   refusals_.add_to(&fds);
+  arrivals_.add_to(&fds);
   if (poll(fds.data(), fds.size(), poll_timeout_ms()) < 0 && errno != EINTR) base::log(Level::error, "poll: %s", strerror(errno));
 
   signalfd_siginfo info;
@@ -121,6 +122,7 @@ void Listener::wait_for_events() {
     if (fds[2 + i].revents) read_control(*owners[i]);
   refusals_.drain();
   if (fds[1].revents) accept_clients();
+  arrivals_.sort(handles_, [this](base::Fd client) { admit(std::move(client)); });
 }
 
 int Listener::poll_timeout_ms() const {
@@ -128,7 +130,7 @@ int Listener::poll_timeout_ms() const {
   uint64_t until = ~0ull;
   if (now < retry_at_ns_) until = retry_at_ns_;
   if (now < accept_at_ns_) until = std::min(until, accept_at_ns_);
-  until = std::min(until, handles_.next_expiry_ns());
+  until = std::min({until, handles_.next_expiry_ns(), arrivals_.next_look_ns()});
   if (!refusals_.empty()) until = std::min(until, now + 1000 * kMs);
   for (const Process& process : processes_)
     if (process.state == State::starting) until = std::min(until, process.started_ns + kStartLimitNs);
@@ -148,14 +150,18 @@ void Listener::accept_clients() {
       return;
     }
     transport::tune_socket(client.get());
-    if (driver_failed())
-      refusals_.refuse(std::move(client), wire::HelloStatus::driver_failed, "the worker cannot start the CUDA driver: " + failure_);
-    else if (sessions() + int(waiting_.size()) >= options_.max_sessions)
-      refusals_.refuse(std::move(client), wire::HelloStatus::refused,
-                       "the worker serves " + std::to_string(options_.max_sessions) + " clients already, which is its limit");
-    else
-      waiting_.push_back({std::move(client)});
+    arrivals_.add(std::move(client));
   }
+}
+
+void Listener::admit(base::Fd client) {
+  if (driver_failed())
+    refusals_.refuse(std::move(client), wire::HelloStatus::driver_failed, "the worker cannot start the CUDA driver: " + failure_);
+  else if (sessions() + int(waiting_.size()) >= options_.max_sessions)
+    refusals_.refuse(std::move(client), wire::HelloStatus::refused,
+                     "the worker serves " + std::to_string(options_.max_sessions) + " clients already, which is its limit");
+  else
+    waiting_.push_back({std::move(client)});
 }
 
 // One spare ahead of the clients that wait (when it is known what the last one asked for: the next may ask for the same); one alone, after a pause,
@@ -201,9 +207,7 @@ void Listener::read_control(Process& process) {
   } else if (message.word == SpareWord::environment && process.state == State::greeting) {
     environment_ = message.text;
     process.state = State::serving;
-  } else if (message.word == SpareWord::ready && process.state == State::greeting) {
-    process.state = State::ready;   // it was a stripe, which went to its session
-  } else if (process.state == State::serving || (message.word == SpareWord::keep_handle && process.state == State::greeting)) {
+  } else if (process.state == State::serving) {
     answer_handle(process, message, std::move(descriptor));
   }
 }
@@ -214,7 +218,7 @@ void Listener::answer_handle(Process& process, const SpareMessage& question, bas
   answer.name = question.name;
   int found = -1;
   switch (question.word) {
-    case SpareWord::keep_handle: answer.text[0] = handles_.keep(question.name, std::move(descriptor), process.id, process.state == State::greeting); break;
+    case SpareWord::keep_handle: answer.text[0] = handles_.keep(question.name, std::move(descriptor), process.id); break;
     case SpareWord::fetch_handle: answer.text[0] = (found = handles_.find(question.name)) >= 0; break;
     case SpareWord::drop_handle: return handles_.drop(question.name, process.id);
     default: return;

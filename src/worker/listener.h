@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "limiter/memory_quota.h"
 #include "wire/frame.h"
+#include "worker/arrivals.h"
 #include "worker/refusal.h"
 #include "worker/shared_handles.h"
 #include "worker/spare.h"
@@ -52,6 +53,7 @@ class Listener {
 
   void wait_for_events();
   void accept_clients();
+  void admit(base::Fd client);
   void read_control(Process& process);
   void answer_handle(Process& process, const SpareMessage& question, base::Fd descriptor);
   void start_spares();
@@ -76,6 +78,7 @@ class Listener {
   std::list<Process> processes_;
   std::deque<Client> waiting_;
   Refusals refusals_;
+  Arrivals arrivals_;                       // what they are has not been seen yet
   SharedHandles handles_;                   // what sessions show each other
   uint64_t next_id_ = 1;
   int failures_ = 0;                        // starts that failed, in a row

@@ -4,11 +4,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "wire/frame.h"
 #include "worker/client_environment.h"
 #include "worker/crash_report.h"
 #include "worker/session.h"
@@ -16,23 +14,10 @@
 
 namespace worker {
 
-// To the session that it belongs to, which asks for it by its name.
-static void pass_on(int socket, const HandleName& name, int control) {
-  wire::HelloReply reply;
-  if (!HandleExchange(control).keep_as(socket, name)) reply.status = wire::HelloStatus::refused;
-  if (send(socket, &reply, sizeof reply, MSG_NOSIGNAL) < 0) { /* it is gone, and nobody will ask */ }
-}
-
 int serve_connection(int socket, const ServeOptions& options) {
   signal(SIGPIPE, SIG_IGN);
-  HandleName name;
-  const HelloKind kind = peek_kind(socket, &name);
-  if (kind == HelloKind::stripe) {
-    pass_on(socket, name, options.control);
-    return kPassedOn;
-  }
   std::string wanted;
-  if (kind == HelloKind::late || !peek_environment(socket, &wanted)) {
+  if (!peek_environment(socket, &wanted)) {
     base::log(base::Level::warn, "session %llu ends: no Hello came in time", static_cast<unsigned long long>(options.session_id));
     return 1;
   }

@@ -25,9 +25,7 @@ struct ServeOptions {
 };
 
 // Reads the Hello from socket (owned by the caller), answers it, then serves calls until the client closes or sends nonsense.
-// Returns the process's exit status, or kPassedOn: it was a further connection of another session (wire/stripe.h), which has it now, and this process is as good
-// as before. On a session process's main thread.
-inline constexpr int kPassedOn = -1;
+// Returns the process's exit status. Called once per session process, on its main thread.
 int serve_connection(int socket, const ServeOptions& options);
 
 }  // namespace worker

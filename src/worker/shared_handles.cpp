@@ -74,13 +74,10 @@ bool HandleExchange::ask(uint32_t word, const HandleName& name, int descriptor, 
 }
 
 bool HandleExchange::keep(int descriptor, HandleName* name) {
-  return getrandom(name, sizeof *name, 0) == ssize_t(sizeof *name) && keep_as(descriptor, *name);
-}
-
-bool HandleExchange::keep_as(int descriptor, const HandleName& name) {
+  if (getrandom(name, sizeof *name, 0) != ssize_t(sizeof *name)) return false;
   base::Fd none;
   bool done = false;
-  return ask(uint32_t(SpareWord::keep_handle), name, descriptor, &none, &done) && done;
+  return ask(uint32_t(SpareWord::keep_handle), *name, descriptor, &none, &done) && done;
 }
 
 base::Fd HandleExchange::fetch(const HandleName& name) {

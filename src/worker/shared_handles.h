@@ -1,5 +1,5 @@
-// Descriptors of device memory (exported chunks and pools) on their way from one session process to another, and further connections of a session from the
-// process that took them to its own. The listener keeps each under a
+// Descriptors of device memory (exported chunks and pools) on their way from one session process to another, and further connections of a session
+// (arrivals.h) on their way to it. The listener keeps each under a
 // random name: until its session says that nobody can ask for it any more, or for a few seconds after that session has ended.
 //   session -> listener  keep_handle  (name, with the descriptor)  answered by handle, as all that asks
 //   session -> listener  fetch_handle (name)                       answered by handle, with the descriptor if there is one
@@ -37,7 +37,6 @@ class HandleExchange {
  public:
   explicit HandleExchange(int control) : control_(control) {}   // the socket to the listener, owned by the caller; -1: there is none
   bool keep(int descriptor, HandleName* name);                  // false: no listener, or it does not want more
-  bool keep_as(int descriptor, const HandleName& name);
   base::Fd fetch(const HandleName& name);                       // empty: unknown
   void drop(const HandleName& name);
 

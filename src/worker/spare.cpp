@@ -151,6 +151,12 @@ int run_spare(int, char** argv) {
     return 1;
   }
   if (driver.nvmlInit_v2) driver.nvmlInit_v2();   // sessions only ask; without it their NVML calls answer UNINITIALIZED
+  if (!client) {
+    say(control.get(), SpareWord::ready);
+    client = wait_for_client(control.get());
+    if (!client) return 0;
+    say(control.get(), SpareWord::taken);
+  }
   base::log(Level::debug, "session %llu in process %d", static_cast<unsigned long long>(id), int(getpid()));
   ServeOptions options;
   options.driver = &driver;
@@ -162,17 +168,8 @@ int run_spare(int, char** argv) {
   options.environment = environment;
   options.init_result = init_result;
   options.start_again = [argv](int socket, const std::string& wanted) { start_again(argv, socket, wanted); };
-  for (;; client.reset()) {
-    if (!client) {
-      say(control.get(), SpareWord::ready);
-      client = wait_for_client(control.get());
-      if (!client) return 0;
-      say(control.get(), SpareWord::taken);
-    }
-    const int status = serve_connection(client.get(), options);
-    // No destructors: other threads may be inside the driver, waiting for a kernel that never ends.
-    if (status != kPassedOn) _exit(status);
-  }
+  // No destructors: other threads may be inside the driver, waiting for a kernel that never ends.
+  _exit(serve_connection(client.get(), options));
 }
 
 }  // namespace worker

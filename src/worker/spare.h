@@ -1,9 +1,8 @@
 // A spare: a session process that has loaded and initialised the driver and waits for a client's socket. The listener (its one thread)
 // starts it; the two talk over a message socket, by SpareMessages:
-//   spare -> listener  ready | failed (with text)
-//   listener -> spare  take_client, with the socket
+//   spare -> listener  ready | failed (with text)      once
+//   listener -> spare  take_client, with the socket    once
 //   spare -> listener  taken                           only then does the listener let its copy of the socket go
-//   spare -> listener  keep_handle, ready            instead, when the connection was a further one of some session: that fetches it (wire/stripe.h)
 //   session -> listener  environment (as text)       what its client asks for: the next spare gets it
 //   session <-> listener  the *_handle words of shared_handles.h, as long as the session lives
 #pragma once

@@ -1,5 +1,4 @@
-"""Large copies over several connections (large_copies.cpp): the bytes are right, the connections are made when the worker has a session process to take them and
-a worker's spare that took one is a spare again, and a dead worker is an error, not a hang."""
+"""Large copies over several connections (large_copies.cpp): the bytes are right, the connections are made, and a dead worker is an error, not a hang."""
 import os, pathlib, subprocess, sys, tempfile, time, unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "hostile"))
 from peers import Worker, client, environment  # noqa: E402
