@@ -227,7 +227,8 @@ bool Session::enter(uint32_t context) {
 
 Session::Next Session::serve_one() {
   wire::CallHeader header;
-  const uint8_t* p = receiver_.take(sizeof header, spin_ns(callbacks_->expected() ? 4 * kLeaderSpin : kLeaderSpin));
+  const uint64_t spin = receiver_.buffered(sizeof header) ? 0 : spin_ns(callbacks_->expected() ? 4 * kLeaderSpin : kLeaderSpin);
+  const uint8_t* p = receiver_.take(sizeof header, spin);
   if (!p) {
     end(0, "the client has closed the connection");
     return Next::end;
