@@ -135,6 +135,21 @@ TEST_F(Launch, ParametersArriveWhereTheKernelWantsThem) {
   EXPECT_EQ(8u, g_launched.bytes);
 }
 
+// As after a device assertion: the error is the context's, and a kernel whose layout is known is listed all the same.
+TEST_F(Launch, WhyALayoutIsNotKnown) {
+  load();
+  wire::tfLayouts::Args a;
+  a.handle = library;
+  EXPECT_EQ(0, client->wait(wire::op::tfLayouts, a).header.result);
+  driver.cuKernelGetParamInfo = [](CUkernel, size_t, size_t*, size_t*) { return CUDA_ERROR_ASSERT; };
+  auto told = client->wait(wire::op::tfLayouts, a);
+  EXPECT_EQ(CUDA_ERROR_ASSERT, told.header.result);
+  auto r = told.reader();
+  EXPECT_EQ(1u, r.get<uint32_t>());
+  driver.cuLibraryGetKernelCount = [](unsigned*, CUlibrary) { return CUDA_ERROR_ILLEGAL_ADDRESS; };
+  EXPECT_EQ(CUDA_ERROR_ILLEGAL_ADDRESS, client->wait(wire::op::tfLayouts, a).header.result);
+}
+
 TEST_F(Launch, UnknownLayoutGoesByBuffer) {
   uint64_t function = fake_handle(wire::kCUfunction, 71);
   driver.cuModuleGetFunction = [](CUfunction* f, CUmodule, const char*) { *f = reinterpret_cast<CUfunction>(0x7770); return CUDA_SUCCESS; };
