@@ -54,7 +54,7 @@ EXPORT CUresult cuMemAllocHost(void** pp, unsigned int bytesize) { return cuMemH
 // Natively this waits until copies out of the memory have finished: here, until their bytes have been sent and all reads have come.
 static void settle() {
   teleport::Session* s = teleport::Session::current();
-  s->push();
+  s->push_borrowed();
   if (s->host_write_pending(nullptr, ~0ull)) cuCtxSynchronize();
 }
 

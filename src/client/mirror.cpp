@@ -115,7 +115,7 @@ bool mirror(const Range& range) {
   // What is on its way from or to this memory is so without regard to protections.
   teleport::Session* s = teleport::Session::current();
   if (!s || s->dead()) return done(false);
-  s->push();
+  s->push_borrowed();
   if (s->host_write_pending(reinterpret_cast<void*>(range.base), range.bytes)) remote::cuCtxSynchronize();
   unsigned long long place = 0;
   CUdeviceptr device = 0;

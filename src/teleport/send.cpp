@@ -172,6 +172,11 @@ void Session::push() {
   send_lock_.unlock();
 }
 
+void Session::push_borrowed() {
+  push();
+  stripes_.wait_sent();
+}
+
 uint64_t Session::last_call() {
   queue_lock_.lock();
   uint64_t last = next_call_ - 1;

@@ -67,6 +67,7 @@ class TF_API Session {
   // The first error that an async call met since this was last asked; 0: none.
   int take_async_error() { return async_error_.exchange(0, std::memory_order_acq_rel); }
   void push();                                            // sends all that is queued
+  void push_borrowed();                                   // and waits until nothing more is sent from the program's memory
   uint64_t last_call();                                   // number of the last call made so far, 0: none
   bool try_push();                                        // false: another thread is sending, and will see what is queued now or wake the pump
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
