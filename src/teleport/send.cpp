@@ -59,7 +59,8 @@ void Call::finish(bool wants_reply) {
       s_.ready_.push_back({static_cast<const uint8_t*>(borrowed_) + at, step < borrowed_bytes_ - at ? step : borrowed_bytes_ - at, {}});
     if (connections_ > 1) s_.stripes_.deal(borrowed_, borrowed_bytes_, connections_);
     s_.open_ = static_cast<wire::Buffer&&>(next);
-    if (size_t pad = (8 - own % 8) % 8) memset(s_.open_.extend(pad), 0, pad);
+    static constexpr uint8_t kPadding[8] = {};
+    if (size_t pad = (8 - own % 8) % 8) s_.ready_.push_back({kPadding, pad, {}});   // not in open_: headers there are aligned
   }
   s_.queued_calls_++;
   s_.held_ = false;
