@@ -19,12 +19,13 @@ struct StripeHello {
   wire::Hello hello;
   HandleName name;
 };
-enum class Kind { unknown, begun, client, stripe };
+enum class Kind { unknown, begun, client, stripe, gone };
 
 Kind look(int socket, StripeHello* h) {
   const ssize_t got = recv(socket, h, sizeof *h, MSG_PEEK | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Kind::unknown;
-  if (got <= 0 || memcmp(h, &wire::kMagic, std::min(size_t(got), sizeof wire::kMagic)) != 0) return Kind::client;
+  if (got <= 0) return Kind::gone;   // a probe of the port
+  if (memcmp(h, &wire::kMagic, std::min(size_t(got), sizeof wire::kMagic)) != 0) return Kind::client;
   if (size_t(got) < sizeof h->hello) return Kind::begun;
   if (h->hello.stripe != 1 || h->hello.version != wire::kVersion || h->hello.auth_bytes || h->hello.token_bytes != sizeof h->name || h->hello.environment_bytes)
     return Kind::client;   // one that is no good a session refuses
@@ -56,7 +57,7 @@ void Arrivals::sort(SharedHandles& handles, const std::function<void(base::Fd cl
       send(socket, &reply, sizeof reply, MSG_NOSIGNAL | MSG_DONTWAIT);   // the session is asked for it only after that
       if (reply.status == wire::HelloStatus::ok) handles.keep(h.name, std::move(it->socket), 0, true);
     }
-    it = kind == Kind::client || kind == Kind::stripe ? all_.erase(it) : std::next(it);
+    it = kind == Kind::unknown || kind == Kind::begun ? std::next(it) : all_.erase(it);
   }
 }
 

@@ -1,5 +1,6 @@
 // Connections that have just come. Their first bytes tell what they are: a further connection of a session (wire/stripe.h) is kept for that session under its
-// name and answered; everything else is a client, also what says nothing for a while. Nothing of a client's bytes is consumed. The listener's only thread.
+// name and answered; what closes without a word is forgotten; everything else is a client, also what says nothing for a while. Nothing of a client's bytes is
+// consumed. The listener's only thread.
 #pragma once
 #include <poll.h>
 #include <stdint.h>

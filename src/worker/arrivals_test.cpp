@@ -88,7 +88,7 @@ TEST_F(ArrivalsTest, EverythingElseIsAClientWithItsBytes) {
   close(arrive(""));
   ours_.pop_back();
   sort();
-  ASSERT_EQ(7u, clients_.size());
+  ASSERT_EQ(6u, clients_.size()) << "the last one only looked whether somebody listens";
   std::string got(56, 0);
   EXPECT_EQ(56, read(clients_[0].get(), got.data(), 56));
   EXPECT_EQ(bad[0].bytes(), got);
