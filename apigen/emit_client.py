@@ -60,7 +60,7 @@ def remote(api, c):
             bad = code["context"] if p.base == "CUcontext" else code["handle"]
             b.append(f"  if (!known(a.{n}, wire::k{p.base}, {strict})) return {bad};")
             if p.base == "CUevent" and c.file not in FOLLOWED:
-                b.append("  stop_following_events();")
+                b += ["  stop_following_events();", "  order_recorded(at, 0);"]   # of a whole context, say
         elif s.kind in ("string", "in", "inout"):
             cast = f"static_cast<const {s.type}*>({n})" if p.base == "void" else n
             b.append(f"  a.{n} = {cast};")

@@ -48,6 +48,7 @@ inline int cuda_wait(teleport::Call& call, teleport::Reply* reply) { return call
 int nvml_wait(teleport::Call& call, teleport::Reply* reply);   // a lost worker is NVML_ERROR_GPU_IS_LOST
 int broken(const Caller& at);                                  // a reply that makes no sense: the code for a lost worker
 void stop_following_events();                                  // src/client/progress.cpp
+void order_recorded(const Caller& at, uint64_t stream);        // src/client/callback.cpp: an event, behind host functions of that stream (0: of all): others may wait for it
 int unsupported(const char* name, int code);                   // logs once per name and returns code
 
 int cached_bytes(const Caller& at, uint16_t op, const wire::Buffer& key, teleport::Reply* reply);

@@ -10,6 +10,5 @@ CUresult check_stream(CUstream stream);        // of the calling thread: the err
 CUcontext stream_context(CUstream stream);     // that it was made in
 struct Caller;
 bool one_out(uint64_t stream);   // a host function that work called in that stream now may come after has not run
-void order_recorded(const Caller& at, uint64_t stream);   // an event, behind host functions of that stream: others may wait for it
 void wait_host_functions(const Caller& at, uint64_t stream);   // those of that stream (as it travels) have run: they may write what a copy then reads
 }  // namespace client

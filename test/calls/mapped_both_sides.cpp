@@ -134,6 +134,16 @@ static void every_way(Gpu& gpu, unsigned* words, CUdeviceptr device, bool manage
   }
   CU(cuCtxSynchronize());
   CHECK(seen[12] == wanted);
+  // And by an event of the whole context, where the driver has such.
+  CUcontext context = nullptr;
+  CU(cuCtxGetCurrent(&context));
+  seen[12] = 5;
+  CU(cuLaunchHostFunc(one, double_late, words + 12));
+  if (cuCtxRecordEvent(context, event) == CUDA_SUCCESS && cuStreamWaitEvent(two, event, 0) == CUDA_SUCCESS) {
+    CU(launch(gpu.kernel("add"), 1, 1, two, device + 48, 1u, 10u));
+    const CUresult rc = cuCtxSynchronize();
+    CHECK(rc != CUDA_SUCCESS || seen[12] == 20);
+  }
   CU(cuEventDestroy_v2(event));
   CU(cuStreamDestroy_v2(one));
   CU(cuStreamDestroy_v2(two));
