@@ -44,6 +44,11 @@ class Signal {
     futex_wait(word_, seen, timeout_ms);
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
+  // The same, but looks for so long before it sleeps: where the signal mostly comes soon, a sleep would take longer than the wait.
+  void spin_wait(uint32_t seen, uint64_t spin_ns, int timeout_ms = -1) {
+    for (const uint64_t until = now_ns() + spin_ns; count() == seen && now_ns() < until;) pause();
+    wait(seen, timeout_ms);
+  }
 
  private:
   void signal(int how_many) {

@@ -316,8 +316,7 @@ void* Session::callback_main(void* self) {
     bool more = !s.callbacks_.empty();
     s.receive_lock_.unlock();
     if (!any) {
-      for (const uint64_t until = base::now_ns() + kLonger * s.spin_ns_; s.callback_signal_.count() == seen && base::now_ns() < until;) base::pause();
-      s.callback_signal_.wait(seen);
+      s.callback_signal_.spin_wait(seen, kLonger * s.spin_ns_);
       continue;
     }
     s.callback_runner_(request.number, request.renew);

@@ -102,8 +102,7 @@ void* Stripes::main(void* self) {
     if (any) stripe.jobs.erase(stripe.jobs.begin());
     all.lock_.unlock();
     if (!any) {
-      for (const uint64_t until = base::now_ns() + all.session_.spin_ns_; stripe.posted.count() == seen && base::now_ns() < until;) base::pause();
-      stripe.posted.wait(seen);
+      stripe.posted.spin_wait(seen, all.session_.spin_ns_);
       continue;
     }
     if (!all.send(index, job)) all.session_.die("a connection for bulk data was closed");
@@ -142,8 +141,7 @@ void Stripes::wait_sent() {
     const uint64_t all = s.jobs_posted.load(std::memory_order_relaxed);
     while (s.jobs_sent.load(std::memory_order_acquire) < all && !session_.dead()) {
       const uint32_t seen = s.sent.count();
-      for (const uint64_t until = base::now_ns() + session_.spin_ns_; s.sent.count() == seen && base::now_ns() < until;) base::pause();
-      if (s.jobs_sent.load(std::memory_order_acquire) < all) s.sent.wait(seen, 1000);
+      if (s.jobs_sent.load(std::memory_order_acquire) < all) s.sent.spin_wait(seen, session_.spin_ns_, 1000);
     }
   }
 }

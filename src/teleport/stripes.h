@@ -1,6 +1,6 @@
 // Further connections of a session, which carry a part of large copies to the device (wire/stripe.h): what one TCP connection carries is bounded by what one
-// core can copy. They are made in the background when the first large copy is seen; until then, and where the worker has none to give, everything goes over the
-// session's own connection. Each is sent to by a thread of its own. Owned by the session.
+// core can copy. They are made when the first large copy is seen, which waits a moment for them if it is very large; until they are there, and where the worker gives
+// none, everything goes over the session's own connection. Each is sent to by a thread of its own. Owned by the session.
 #pragma once
 #include <stdint.h>
 

@@ -66,7 +66,7 @@ enum class Kind : uint16_t {
   reply = 1,        // answer to `call`
   host_write = 2,   // bulk data of a device-to-host copy: belongs at `offset` of the destination named by `call`; of a host part: kHostPart | its number
   async_error = 3,  // `call`, which wanted no reply, failed with `result`; sent before the reply to any later call
-  callback = 4,     // run host function `offset`; the worker's stream waits for tfCallbackDone. Arguments: an array of numbers of host parts whose
+  callback = 4,     // run host function `offset`, then send tfCallbackDone; of a graph's the worker's stream waits for that. Arguments: an array of numbers of host parts whose
                     // present bytes (tfPartWrite) go before that
   text = 5,         // what device code printed: bulk data for fd `result` (1 or 2)
   gone = 6,         // no graph holds host part `offset` any more (api/session.api, tfNode)

@@ -43,14 +43,12 @@ void Stripes::ask(unsigned i, void* p, uint32_t n) {
   s.wake.signal_one();
 }
 
-// Until ready(): spins, then sleeps on the signal.
 template <class F>
 static void until(Session& session, base::Signal& signal, F ready) {
-  for (const uint64_t end = base::now_ns() + session.spin_ns(kSpin); !ready() && base::now_ns() < end;) base::pause();
   for (;;) {
     const uint32_t seen = signal.count();
     if (ready()) return;
-    signal.wait(seen);
+    signal.spin_wait(seen, session.spin_ns(kSpin));
   }
 }
 
