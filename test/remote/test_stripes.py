@@ -8,9 +8,10 @@ PROGRAM = pathlib.Path(os.environ["LARGE_COPIES"])
 class Stripes(unittest.TestCase):
     def copies(self, worker, connections, seconds=2):
         """How many further connections the session got."""
-        with tempfile.NamedTemporaryFile("r") as file:
-            done = client(PROGRAM, worker.address(), TF_STATISTICS=file.name, TF_BULK_CONNECTIONS=str(connections), arguments=[str(seconds)])
+        with tempfile.NamedTemporaryFile("r") as file, tempfile.NamedTemporaryFile("r") as log:
+            done = client(PROGRAM, worker.address(), TF_STATISTICS=file.name, TF_BULK_CONNECTIONS=str(connections), TF_ENABLE_LOG="1", TF_LOG_PATH=log.name, arguments=[str(seconds)])
             self.assertEqual(done.returncode, 0, f"{connections} connections: {done.stdout}{done.stderr}")
+            self.assertNotIn("was not to be had", log.read())   # it was asked for, and refused
             return sum(int(line.split()[1]) for line in file if line.startswith("tfStripe:"))
 
     def test_one_to_four(self):
