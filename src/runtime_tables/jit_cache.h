@@ -1,6 +1,9 @@
-// The cache that NVRTC asks before it compiles (cuGetExportTable, JIT_CACHE): from NVVM code, options and compiler build to PTX
-// or cubin. In this process only. cuDNN compiles a kernel for each new length of a sequence, so without it generating text takes
-// six times as long. Any thread.
+// The cache that NVRTC asks before it compiles (cuGetExportTable, JIT_CACHE): from NVVM code, options and compiler build to PTX or cubin. cuDNN compiles a
+// kernel for each new length of a sequence, so without it generating text takes six times as long, and each program's first attention half a second more.
+//
+// Like the driver's it is a folder of this user's, for all of his programs: tensor-fusion in CUDA_CACHE_PATH (~/.nv/ComputeCache), at most CUDA_CACHE_MAXSIZE
+// bytes (1 GiB), none with CUDA_CACHE_DISABLE=1 (CUDA programming guide, environment variables). What no file can be made for is kept in this process.
+// Any thread.
 #pragma once
 #include <stdint.h>
 
