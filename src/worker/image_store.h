@@ -12,6 +12,7 @@
 
 #include "base/content_hash.h"
 #include "base/fd.h"
+#include "base/file_cache.h"
 
 namespace worker {
 
@@ -27,21 +28,39 @@ class ImageFolder {
   base::Fd lock_;                                      // held while this listener lives
 };
 
+// The bytes of an image, followed by zeros that may be read: PTX text ends with one. Mapped from the store's file, whose pages all sessions share, or memory of
+// its own. The driver may go on reading them for as long as the object lives.
+class Image {
+ public:
+  static constexpr uint64_t kZeros = 64;
+  Image() = default;
+  Image(Image&& other) noexcept;
+  Image& operator=(Image&& other) = delete;
+  ~Image();
+  static Image allocate(uint64_t bytes);               // to be filled; empty: out of memory
+  static Image map(int fd, uint64_t bytes);            // a file of bytes + kZeros
+  explicit operator bool() const { return p_ != nullptr; }
+  void* data() const { return p_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  void* p_ = nullptr;
+  uint64_t bytes_ = 0;
+  bool mapped_ = false;
+};
+
 class ImageStore {
  public:
   static constexpr uint64_t kMostBytes = 2ull << 30;   // kept; the images used longest ago go first
   explicit ImageStore(std::string folder, uint64_t most = kMostBytes);
   base::Digest key() const { return key_; }            // of this session's tags
   std::vector<base::Digest> names() const;             // of what is there now
-  // Reads bytes of the image into `to`; false: it is not there, or not what the tag says.
-  bool find(base::Digest name, base::Digest tag, void* to, uint64_t bytes) const;
-  void keep(const void* image, uint64_t bytes) const;
+  // The image of so many bytes; empty: it is not there, or not what the tag says.
+  Image find(base::Digest name, base::Digest tag, uint64_t bytes) const;
+  void keep(const Image& image);
 
  private:
-  std::string file(base::Digest name) const;
-  void make_room() const;
-  std::string folder_;
-  uint64_t most_;
+  base::FileCache files_;
   base::Digest key_;
   base::ContentHash names_, tags_;
 };

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
+#include <memory>
 
 #include "wire/image_key.h"
 
@@ -18,6 +20,22 @@ std::vector<char> content(size_t n, char seed) {
 }
 base::Digest name_of(const std::vector<char>& v) { return base::ContentHash(wire::kImageNameKey).of(v.data(), v.size()); }
 base::Digest tag_of(const ImageStore& store, const std::vector<char>& v) { return base::ContentHash(store.key()).of(v.data(), v.size()); }
+
+Image image_of(const std::vector<char>& v) {
+  Image image = Image::allocate(v.size());
+  memcpy(image.data(), v.data(), v.size());
+  return image;
+}
+// Whether the store finds it, and nothing else, zeros behind it.
+bool finds(const ImageStore& store, const std::vector<char>& v) {
+  const Image found = store.find(name_of(v), tag_of(store, v), v.size());
+  if (!found) return false;
+  EXPECT_EQ(v.size(), found.bytes());
+  auto* bytes = static_cast<const char*>(found.data());
+  EXPECT_TRUE(std::equal(v.begin(), v.end(), bytes));
+  EXPECT_TRUE(std::all_of(bytes + v.size(), bytes + v.size() + Image::kZeros, [](char c) { return c == 0; }));
+  return true;
+}
 
 TEST(ContentHash, TellsContentsApart) {
   const base::ContentHash hash({1, 2}), other({1, 3});
@@ -42,22 +60,20 @@ TEST(ContentHash, TellsContentsApart) {
 
 TEST(ImageStore, KeptForOthersUntilTheListenerEnds) {
   std::string path;
-  const std::vector<char> image = content(100'000, 1);
+  const std::vector<char> image = content(25 * 4096, 1);   // whole pages: the zeros behind it are on the next
   {
     ImageFolder folder;
     path = folder.path();
     ASSERT_FALSE(path.empty());
     ImageStore one(path), two(path);
-    std::vector<char> got(image.size());
     EXPECT_TRUE(one.names().empty());
-    EXPECT_FALSE(two.find(name_of(image), tag_of(two, image), got.data(), got.size()));
-    one.keep(image.data(), image.size());
+    EXPECT_FALSE(finds(two, image));
+    one.keep(image_of(image));
     ASSERT_EQ(1u, two.names().size());
     EXPECT_EQ(name_of(image), two.names()[0]);
-    EXPECT_TRUE(two.find(name_of(image), tag_of(two, image), got.data(), got.size()));
-    EXPECT_EQ(image, got);
-    EXPECT_FALSE(two.find(name_of(image), tag_of(one, image), got.data(), got.size())) << "another session's tag";
-    EXPECT_FALSE(two.find(name_of(image), tag_of(two, image), got.data(), got.size() - 1)) << "another size";
+    EXPECT_TRUE(finds(two, image));
+    EXPECT_FALSE(two.find(name_of(image), tag_of(one, image), image.size())) << "another session's tag";
+    EXPECT_FALSE(two.find(name_of(image), tag_of(two, image), image.size() - 1)) << "another size";
     ImageFolder second;   // of another worker; does not take the first one's away
     EXPECT_NE(path, second.path());
     EXPECT_EQ(1u, two.names().size());
@@ -71,14 +87,12 @@ TEST(ImageStore, AnotherContentOfTheSameNameIsNotHandedOut) {
   ImageFolder folder;
   ImageStore store(folder.path());
   const std::vector<char> meant = content(5000, 1), forged = content(5000, 2);
-  store.keep(meant.data(), meant.size());
-  char text[40];
-  snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)name_of(meant).hi, (unsigned long long)name_of(meant).lo);
-  std::ofstream(folder.path() + "/" + text, std::ios::binary).write(forged.data(), long(forged.size()));
-  std::vector<char> got(meant.size());
-  EXPECT_FALSE(store.find(name_of(meant), tag_of(store, meant), got.data(), got.size()));
-  store.keep(meant.data(), meant.size());
-  EXPECT_TRUE(store.find(name_of(meant), tag_of(store, meant), got.data(), got.size()));
+  store.keep(image_of(meant));
+  EXPECT_TRUE(finds(store, meant));
+  std::ofstream(folder.path() + "/" + base::digest_name(name_of(meant)), std::ios::binary | std::ios::in).write(forged.data(), long(forged.size()));
+  EXPECT_FALSE(finds(store, meant));
+  store.keep(image_of(meant));
+  EXPECT_TRUE(finds(store, meant));
 }
 
 TEST(ImageStore, TheLongestUnusedGoFirst) {
@@ -86,21 +100,32 @@ TEST(ImageStore, TheLongestUnusedGoFirst) {
   ImageStore store(folder.path(), 100'000);
   std::vector<std::vector<char>> images;
   for (char i = 0; i < 6; i++) {
-    images.push_back(content(20'000, i));
-    std::vector<char> got(20'000);
+    images.push_back(content(20'000 - Image::kZeros, i));
     if (i == 5) {
-      EXPECT_TRUE(store.find(name_of(images[0]), tag_of(store, images[0]), got.data(), got.size()));
+      EXPECT_TRUE(finds(store, images[0]));
     }
-    store.keep(images.back().data(), images.back().size());
+    store.keep(image_of(images.back()));
     usleep(20'000);   // the clock of files is coarse
   }
   EXPECT_EQ(5u, store.names().size());
-  std::vector<char> got(20'000);
-  EXPECT_TRUE(store.find(name_of(images[0]), tag_of(store, images[0]), got.data(), got.size())) << "used just before";
-  EXPECT_FALSE(store.find(name_of(images[1]), tag_of(store, images[1]), got.data(), got.size()));
+  EXPECT_TRUE(finds(store, images[0])) << "used just before";
+  EXPECT_FALSE(finds(store, images[1]));
   const std::vector<char> large = content(30'000, 9);
-  store.keep(large.data(), large.size());
-  EXPECT_FALSE(store.find(name_of(large), tag_of(store, large), got.data(), 20'000)) << "more than a quarter of the room is not kept";
+  store.keep(image_of(large));
+  EXPECT_FALSE(finds(store, large)) << "more than a quarter of the room is not kept";
+}
+
+// What the driver still reads stays, also when there is no room for it in the folder any more or the folder has gone.
+TEST(ImageStore, WhatIsMappedStays) {
+  const std::vector<char> image = content(20'000, 1);
+  auto folder = std::make_unique<ImageFolder>();
+  ImageStore store(folder->path());
+  store.keep(image_of(image));
+  const Image mapped = store.find(name_of(image), tag_of(store, image), image.size());
+  ASSERT_TRUE(mapped);
+  folder.reset();
+  EXPECT_FALSE(finds(store, image));
+  EXPECT_EQ(0, memcmp(mapped.data(), image.data(), image.size()));
 }
 
 }  // namespace

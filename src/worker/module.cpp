@@ -1,8 +1,8 @@
 // Loading and unloading of modules and libraries (tfLoad: one call for every form that CUDA has). See module.h.
 #include "worker/module.h"
 
-#include <stdlib.h>
-
+#include "base/futex.h"
+#include "base/log.h"
 #include "wire/image_key.h"
 #include "worker/handlers.h"
 #include "worker/image_store.h"
@@ -15,29 +15,28 @@ Modules::~Modules() {
   for (KernelLayout* l : dead_) delete l;
 }
 
-void Modules::loaded(uint64_t handle, std::vector<uint64_t> kernels) {
+void Modules::loaded(uint64_t handle, std::vector<uint64_t> kernels, std::shared_ptr<const void> image) {
   std::lock_guard lock(lock_);
-  kernels_[handle] = std::move(kernels);
+  loaded_.emplace(handle, Loaded{std::move(kernels), std::move(image)});
 }
 
-void Modules::unloaded(Session& s, uint64_t handle) {
-  std::vector<uint64_t> kernels;
-  {
-    std::lock_guard lock(lock_);
-    auto it = kernels_.find(handle);
-    if (it == kernels_.end()) return;
-    kernels = std::move(it->second);
-    kernels_.erase(it);
-  }
-  for (uint64_t k : kernels) {
+std::shared_ptr<const void> Modules::unloaded(Session& s, uint64_t handle) {
+  std::unique_lock lock(lock_);
+  auto it = loaded_.find(handle);
+  if (it == loaded_.end()) return nullptr;
+  const Loaded was = std::move(it->second);
+  loaded_.erase(it);
+  lock.unlock();
+  for (uint64_t k : was.kernels) {
     s.unbind(k);
     auto table = s.lock_table();
     KernelLayout** layout = s.layouts.find(wire::handle_index(k));
     if (!layout || !*layout) continue;
-    std::lock_guard lock(lock_);
+    std::lock_guard guard(lock_);
     dead_.push_back(*layout);
     s.layouts.erase(wire::handle_index(k));
   }
+  return was.image;
 }
 
 wire::KernelFacts kernel_facts(Session& s, unsigned kind, void* kernel) {
@@ -62,10 +61,9 @@ struct FatbinWrapper {
   const void* const* prelinked = nullptr;   // NULL-terminated
 };
 
-// Images of one load in memory of their own, each followed by zeros: PTX text ends with one. Several are padded to 8 bytes each on the wire.
+// The images of one load. Several are padded to 8 bytes each on the wire.
 class Images {
  public:
-  ~Images() { for (void* p : data_) free(p); }
   static constexpr uint64_t kMost = 4ull << 30;   // bytes
   // False: the bytes did not come, or are more than can be meant.
   bool read(Session& s, Request& q, const unsigned long long* sizes, size_t n) {
@@ -73,9 +71,10 @@ class Images {
     for (size_t i = 0; i < n; i++) {
       if (sizes[i] > q.bulk_left) return false;
       const size_t padding = n > 1 ? (8 - sizes[i] % 8) % 8 : 0;
-      void* p = add(sizes[i]);
+      all_.push_back(Image::allocate(sizes[i]));
+      auto* p = static_cast<uint8_t*>(all_.back().data());
       if (!p || !s.read_bulk(q, p, sizes[i] + padding)) return false;
-      memset(static_cast<uint8_t*>(p) + sizes[i], 0, padding);
+      memset(p + sizes[i], 0, padding);
     }
     return q.bulk_left == 0;
   }
@@ -83,36 +82,32 @@ class Images {
   bool find(const ImageStore& store, const unsigned long long* sizes, const unsigned long long* keys, size_t n) {
     for (size_t i = 0; i < n; i++, keys += 4) {
       if (sizes[i] > kMost) return false;
-      void* p = add(sizes[i]);
-      if (!p || !store.find({keys[0], keys[1]}, {keys[2], keys[3]}, p, sizes[i])) return false;
+      all_.push_back(store.find({keys[0], keys[1]}, {keys[2], keys[3]}, sizes[i]));
+      if (!all_.back()) return false;
     }
     return true;
   }
-  void keep(const ImageStore& store) const {
-    for (size_t i = 0; i < data_.size(); i++) store.keep(data_[i], sizes_[i]);
+  void keep(ImageStore& store) const {
+    for (const Image& image : all_) store.keep(image);
   }
-  bool several() const { return data_.size() > 1; }
+  bool several() const { return all_.size() > 1; }
   const void* to_load() {
-    if (data_.size() == 1) return data_[0];
-    prelinked_.assign(data_.begin() + 1, data_.end());
+    if (!several()) return all_[0].data();
+    for (size_t i = 1; i < all_.size(); i++) prelinked_.push_back(all_[i].data());
     prelinked_.push_back(nullptr);
-    wrapper_.image = data_[0];
+    wrapper_.image = all_[0].data();
     wrapper_.prelinked = prelinked_.data();
     return &wrapper_;
   }
+  uint64_t bytes() const {
+    uint64_t n = 0;
+    for (const Image& image : all_) n += image.bytes();
+    return n;
+  }
 
  private:
-  void* add(uint64_t bytes) {
-    const size_t room = (bytes + 127) / 64 * 64;
-    void* p = nullptr;
-    if (posix_memalign(&p, 64, room)) return nullptr;
-    memset(static_cast<uint8_t*>(p) + bytes, 0, room - bytes);
-    data_.push_back(p);
-    sizes_.push_back(bytes);
-    return p;
-  }
-  std::vector<void*> data_, prelinked_;
-  std::vector<uint64_t> sizes_;
+  std::vector<Image> all_;
+  std::vector<const void*> prelinked_;
   FatbinWrapper wrapper_;
 };
 
@@ -204,13 +199,14 @@ void list_module(Session& s, CUmodule module, Listing& list) {
 namespace serve {
 
 int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
-  Images images;
+  const uint64_t begun = base::now_ns();
+  auto images = std::make_shared<Images>();
   JitOptions jit(a.options, a.values, a.options && a.values ? a.numOptions : 0);
-  if (!a.images || !a.sizes || !a.keys || (a.attached && !images.read(s, q, a.sizes, a.images))) {
+  if (!a.images || !a.sizes || !a.keys || (a.attached && !images->read(s, q, a.sizes, a.images))) {
     s.malformed(q);
     return 0;
   }
-  if (!a.attached && !images.find(s.images(), a.sizes, a.keys, a.images)) {
+  if (!a.attached && !images->find(s.images(), a.sizes, a.keys, a.images)) {
     s.fail(q, wire::kImagesWanted);
     return 0;
   }
@@ -220,9 +216,14 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   const auto n = unsigned(jit.options.size());
   Listing list;
   int rc;
+  const uint64_t found = base::now_ns();
+  uint64_t done;
   if (library) {
     CUlibrary loaded = nullptr;
-    rc = call(s.driver.cuLibraryLoadData, &loaded, images.to_load(), jit.options.data(), jit.values.data(), n, nullptr, nullptr, 0u);
+    CUlibraryOption preserved = CU_LIBRARY_BINARY_IS_PRESERVED;
+    void* yes = reinterpret_cast<void*>(1);
+    rc = call(s.driver.cuLibraryLoadData, &loaded, images->to_load(), jit.options.data(), jit.values.data(), n, &preserved, &yes, images->several() ? 0u : 1u);
+    done = base::now_ns();
     if (!rc) {
       s.bind(handle, wire::kCUlibrary, loaded);
       list_library(s, loaded, list);
@@ -230,20 +231,24 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   } else {
     CUmodule loaded = nullptr;
     // Only this call takes the wrapper around several images for a module, and it takes no options.
-    if (images.several()) rc = call(s.driver.cuModuleLoadFatBinary, &loaded, images.to_load());
-    else rc = call(s.driver.cuModuleLoadDataEx, &loaded, images.to_load(), n, jit.options.data(), jit.values.data());
+    if (images->several()) rc = call(s.driver.cuModuleLoadFatBinary, &loaded, images->to_load());
+    else rc = call(s.driver.cuModuleLoadDataEx, &loaded, images->to_load(), n, jit.options.data(), jit.values.data());
+    done = base::now_ns();
     if (!rc) {
       s.bind(handle, wire::kCUmodule, loaded);
       list_module(s, loaded, list);
     }
   }
+  base::log(base::Level::debug, "loaded %zu kernels of %.1f MB%s: the image %.1f ms, the driver %.1f ms, the list %.1f ms", list.handles.size(), double(images->bytes()) * 1e-6,
+            attached ? " that came" : "", double(found - begun) * 1e-6, double(done - found) * 1e-6, double(base::now_ns() - done) * 1e-6);
   const auto kernels = uint32_t(list.handles.size());
   memcpy(list.body.data(), &kernels, sizeof kernels);
   jit.put_logs(list.w);
   list.w.align();
-  s.modules().loaded(handle, std::move(list.handles));
+  // The driver reads a library's image when one of its kernels is first used; it has copied a module's.
+  if (!rc) s.modules().loaded(handle, std::move(list.handles), library ? images : nullptr);
   s.reply(q, rc, list.body);
-  if (attached && !rc) images.keep(s.images());
+  if (attached && !rc) images->keep(s.images());
   return rc;
 }
 
@@ -268,7 +273,7 @@ int cuModuleUnload(Session& s, Request&, wire::cuModuleUnload::Args& a, wire::cu
 }
 int cuLibraryUnload(Session& s, Request&, wire::cuLibraryUnload::Args& a, wire::cuLibraryUnload::Outs&) {
   CUlibrary library;
-  s.modules().unloaded(s, a.library);
+  const auto image = s.modules().unloaded(s, a.library);   // the driver may read it until it has unloaded the library
   if (!a.library || !s.take(a.library, wire::kCUlibrary, &library)) return CUDA_ERROR_INVALID_HANDLE;
   return call(s.driver.cuLibraryUnload, library);
 }
