@@ -181,6 +181,7 @@ CUresult read_box(const HostBox& to, const DeviceBox& from, CUstream stream, Wai
     return m == Mirrored::all ? copy_there(from, to, there, false, stream, wait) : copy_packed(from, to, false, stream);
   Working working(hStream);
   if (wait == Wait::none && !pinned(to.p)) wait = Wait::done;
+  at.session->stripes().connections(from.width * from.rows * from.depth);   // so that there are some: the worker deals out
   uint64_t last = 0;
   for (size_t z = 0; z < from.depth; z++) {   // a destination is rows of one pitch: one call for each slice
     DeviceBox slice = from;

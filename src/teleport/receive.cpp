@@ -45,7 +45,9 @@ int Session::await(Waiter* own) {
     read = state == kBecomeReader;
   }
   if (read) read_until(own);
-  return own->state.load(std::memory_order_acquire) == kDone ? 0 : kWorkerLost;
+  if (own->state.load(std::memory_order_acquire) == kDone) return 0;
+  stripes_.wait_received();   // nobody writes to memory that the program takes back now
+  return kWorkerLost;
 }
 
 void Session::read_until(Waiter* own) {
@@ -81,6 +83,7 @@ bool Session::read_message(uint64_t spin_ns) {
   wire::MessageHeader m;
   memcpy(&m, p, sizeof m);
   if (m.bytes > wire::kMaxArguments || m.bytes % 8 || m.bulk_bytes > wire::kMaxBulk) return false;
+  if (m.kind != wire::Kind::host_write) stripes_.wait_received();   // it may let the program look at what was copied
   switch (m.kind) {
     case wire::Kind::reply: break;
     case wire::Kind::host_write: return take_host_write(m);
@@ -164,8 +167,8 @@ void Session::forget_host_write(uint64_t call) {
 
 bool Session::host_write_pending(const void* p, uint64_t n) {
   auto at = reinterpret_cast<uintptr_t>(p);
-  bool found = false;
   receive_lock_.lock();
+  bool found = stripes_.expecting();   // whatever it is: it is short
   for (PendingHostWrite& w : host_writes_) {
     auto to = reinterpret_cast<uintptr_t>(w.to.to);
     found |= at < to + w.to.extent() && to < (n > ~0ull - at ? ~0ull : at + n);
@@ -190,15 +193,9 @@ bool Session::take_host_write(const wire::MessageHeader& m) {
   }
   receive_lock_.unlock();
   if (!receiver_.skip(m.bytes)) return false;
-  uint64_t left = m.bulk_bytes, at = m.offset;
-  if (!to.row_bytes) return receiver_.skip((left + 7) & ~7ull);   // a copy that failed meanwhile
-  while (left) {
-    uint64_t row = at / to.row_bytes, column = at % to.row_bytes, n = to.row_bytes - column < left ? to.row_bytes - column : left;
-    if (!receiver_.read(static_cast<uint8_t*>(to.to) + row / to.rows * to.slice_pitch + row % to.rows * to.row_pitch + column, n)) return false;
-    at += n;
-    left -= n;
-  }
-  return receiver_.skip((8 - m.bulk_bytes % 8) % 8);
+  if (m.connection) return stripes_.expect(m.connection, to, m.offset, m.bulk_bytes);
+  if (!to.row_bytes) return receiver_.skip((m.bulk_bytes + 7) & ~7ull);   // a copy that failed meanwhile
+  return to.for_each_piece(m.offset, m.bulk_bytes, [&](uint8_t* place, uint64_t n) { return receiver_.read(place, n); }) && receiver_.skip((8 - m.bulk_bytes % 8) % 8);
 }
 
 bool Session::take_text(const wire::MessageHeader& m) {

@@ -13,6 +13,7 @@
 
 #include "base/futex.h"
 #include "teleport/config.h"
+#include "teleport/host_destination.h"
 #include "teleport/lock.h"
 #include "teleport/stripes.h"
 #include "transport/connection.h"
@@ -37,14 +38,6 @@ struct Reply {
   void* bulk = nullptr;
   uint64_t bulk_bytes = 0;
   wire::Reader reader() const { return wire::Reader(body.data(), body.size()); }
-};
-
-// Destination of a device-to-host copy under way: slices × rows × row_bytes, row_pitch and slice_pitch apart; filled by host_write messages.
-struct HostDestination {
-  void* to = nullptr;
-  uint64_t row_bytes = 0, row_pitch = 0, rows = 1, slice_pitch = 0, slices = 1;
-  uint64_t bytes() const { return row_bytes * rows * slices; }
-  uint64_t extent() const { return (slices - 1) * slice_pitch + (rows - 1) * row_pitch + row_bytes; }
 };
 
 class TF_API Session {

@@ -19,7 +19,9 @@ static constexpr uint64_t kWorthWaiting = 16 * wire::kStripe;
 static constexpr uint64_t kPatienceNs = 5'000'000;
 static constexpr int kConnectMs = 4000, kHelloMs = 5000;
 
-Stripes::Stripes(Session& session) : session_(session), most_(bulk_connections()) {}
+Stripes::Stripes(Session& session) : session_(session), most_(bulk_connections()) {
+  for (Stripe& s : stripes_) s.all = this;
+}
 
 // The first large copy waits a moment for the connections, if it is so large that they save more.
 unsigned Stripes::connections(uint64_t bytes) {
@@ -68,15 +70,16 @@ unsigned Stripes::enter(transport::Connection* connection, const unsigned long l
   a.index = index;
   a.name = name;
   Reply reply;
+  stripes_[index].connection.store(connection, std::memory_order_release);   // the worker may use it before it answers
   {
     Call call(session_, wire::op::tfStripe, 0);
     a.put(call.in());
-    if (call.wait(&reply, false) != 0) index = 0;
+    if (call.wait(&reply, false) != 0) {
+      stripes_[index].connection.store(nullptr, std::memory_order_relaxed);
+      index = 0;
+    }
   }
-  if (index) {
-    stripes_[index].connection.store(connection, std::memory_order_release);
-    ready_.store(index, std::memory_order_release);
-  }
+  if (index) ready_.store(index, std::memory_order_release);
   entering_.unlock();
   return index;
 }
@@ -143,6 +146,67 @@ void Stripes::wait_sent() {
       const uint32_t seen = s.sent.count();
       if (s.jobs_sent.load(std::memory_order_acquire) < all) s.sent.spin_wait(seen, session_.spin_ns_, 1000);
     }
+  }
+}
+
+bool Stripes::expect(unsigned i, const HostDestination& to, uint64_t offset, uint64_t bytes) {
+  if (i >= wire::kMostConnections || !stripes_[i].connection.load(std::memory_order_acquire)) return false;
+  Stripe& s = stripes_[i];
+  if (!s.receives && !(s.receives = start_thread(receiver_main, &s))) return false;
+  expected_.fetch_add(1, std::memory_order_relaxed);
+  lock_.lock();
+  s.arrivals.push_back({to, offset, bytes});
+  lock_.unlock();
+  s.announced.signal_one();
+  return true;
+}
+
+bool Stripes::receive(Stripe& stripe, const Arrival& a) {
+  transport::Connection& connection = *stripe.connection.load(std::memory_order_relaxed);
+  auto read = [&](uint8_t* to, uint64_t n) {
+    while (n) {
+      const long got = connection.receive(to, n, session_.spin_ns_);
+      if (got <= 0) return false;
+      to += got;
+      n -= uint64_t(got);
+    }
+    return true;
+  };
+  if (a.to.row_bytes) return a.to.for_each_piece(a.offset, a.bytes, read);
+  for (uint64_t left = a.bytes; left;) {   // a copy that failed meanwhile
+    uint8_t dropped[4096];
+    const uint64_t n = left < sizeof dropped ? left : sizeof dropped;
+    if (!read(dropped, n)) return false;
+    left -= n;
+  }
+  return true;
+}
+
+// Goes on when the session is over: what is expected then will not come, and nobody shall wait for it.
+void* Stripes::receiver_main(void* stripe) {
+  auto& s = *static_cast<Stripe*>(stripe);
+  Stripes& all = *s.all;
+  for (;;) {
+    const uint32_t seen = s.announced.count();
+    all.lock_.lock();
+    const bool any = !s.arrivals.empty();
+    const Arrival a = any ? s.arrivals.front() : Arrival{};
+    if (any) s.arrivals.erase(s.arrivals.begin());
+    all.lock_.unlock();
+    if (!any) {
+      s.announced.spin_wait(seen, all.session_.spin_ns_);
+      continue;
+    }
+    if (!all.session_.dead() && !all.receive(s, a)) all.session_.die("a connection for bulk data was closed");
+    all.received_.fetch_add(1, std::memory_order_release);
+    all.came_.signal_all();
+  }
+}
+
+void Stripes::wait_received() {
+  while (expecting()) {
+    const uint32_t seen = came_.count();
+    if (expecting()) came_.spin_wait(seen, session_.spin_ns_);
   }
 }
 

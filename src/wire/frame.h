@@ -2,6 +2,7 @@
 //   1: first version.
 //   2: environment variables in the Hello.
 //   3: several connections for bulk data (stripe).
+//   4: and for host_writes (MessageHeader::connection).
 // A client sends a Hello, then calls; a worker answers a HelloReply, then sends messages. All integers little-endian.
 // Calls are numbered 1, 2, 3 … by their place in the stream, on both sides; a message names the call that it belongs to.
 // The order of calls is the order in which the program made them, over all its threads: there is one stream per session.
@@ -11,7 +12,7 @@
 namespace wire {
 
 inline constexpr uint64_t kMagic = 0x314e4f4953554654ull;   // "TFUSION1"
-inline constexpr uint16_t kVersion = 3, kOldestVersion = 3;
+inline constexpr uint16_t kVersion = 4, kOldestVersion = 4;
 inline constexpr uint32_t kMaxArguments = 64u << 20;        // of one call or message, without its bulk data
 inline constexpr uint64_t kMaxBulk = 1ull << 40;
 inline constexpr uint32_t kMaxHelloText = 64u << 10;
@@ -72,13 +73,14 @@ enum class Kind : uint16_t {
   gone = 6,         // no graph holds host part `offset` any more (api/session.api, tfNode)
   event_done = 7,   // the event of the question `call` (cuEventQuery, answered NOT_READY) has finished, with `result`; what it covers came before
 };
-// Followed by `bytes` of encoded results (a multiple of 8), then bulk_bytes of raw data, padded to a multiple of 8.
+// Followed by `bytes` of encoded results (a multiple of 8), then bulk_bytes of raw data, padded to a multiple of 8. A host_write with a `connection` is not followed by
+// its data: they are the next bytes of that further connection (wire/stripe.h), unpadded, and must have come before a message of another kind is looked at.
 struct MessageHeader {
   uint32_t bytes;
   Kind kind;
   uint16_t op;
   int32_t result;
-  uint32_t reserved;
+  uint32_t connection;
   uint64_t call;
   uint64_t offset;
   uint64_t bulk_bytes;

@@ -1,4 +1,5 @@
-// How bulk data is dealt out over several connections: pieces of kStripe bytes in turn, the session's own connection first.
+// How bulk data is dealt out over several connections: pieces of kStripe bytes in turn, the session's own connection first. To the device as the call says (tfWrite);
+// from it each piece is a message of its own (MessageHeader::connection).
 #pragma once
 #include <stdint.h>
 

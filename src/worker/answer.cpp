@@ -8,10 +8,12 @@
 #include "worker/session.h"
 #include "worker/staging.h"
 #include "worker/stdout_capture.h"
+#include "worker/stripes.h"
 
 namespace worker {
 
 static constexpr uint8_t kPadding[8] = {};
+static constexpr uint32_t kWorthDealing = 256 << 10;   // bytes of a read that another connection carries
 
 wire::Buffer& Session::scratch() {
   static thread_local wire::Buffer buffer;
@@ -34,19 +36,35 @@ bool Session::try_send(wire::MessageHeader m) {
 // Collects the parts of one sendmsg.
 namespace {
 struct Outbox {
-  std::vector<Staging::Read> reads;
+  std::vector<Staging::Read> reads;   // that go with these parts
   std::vector<wire::MessageHeader> headers;
   std::vector<iovec> parts;
-  void clear() { reads.clear(); headers.clear(); parts.clear(); }
-  void add_reads() {
+  // Large ones are dealt out over the session's connections.
+  bool collect(Session& s, uint64_t most) {
+    reads.clear();
+    headers.clear();
+    parts.clear();
+    s.staging().collect(&reads, most);
     headers.reserve(reads.size());
-    for (const Staging::Read& r : reads) {
-      if (!r.bytes) continue;   // it only kept something alive
-      headers.push_back({0, wire::Kind::host_write, r.op, 0, 0, r.name, r.offset, r.bytes});
-      parts.push_back({&headers.back(), sizeof(wire::MessageHeader)});
-      parts.push_back({r.block->p, r.bytes});
+    const size_t all = reads.size();
+    size_t here = 0;
+    for (size_t i = 0; i < all; i++) {
+      const Staging::Read r = reads[i];
+      const auto connection = r.op == wire::op::tfRead && r.bytes >= kWorthDealing ? unsigned(r.offset / wire::kStripe % s.stripes().connections()) : 0u;
+      if (r.bytes) {   // else it only kept something alive
+        headers.push_back({0, wire::Kind::host_write, r.op, 0, connection, r.name, r.offset, r.bytes});
+        parts.push_back({&headers.back(), sizeof(wire::MessageHeader)});
+      }
+      if (connection) {
+        s.stripes().send(connection, r);
+        continue;
+      }
+      reads[here++] = r;
+      if (r.bytes) parts.push_back({r.block->p, r.bytes});
       if (r.bytes % 8) parts.push_back({const_cast<uint8_t*>(kPadding), 8 - r.bytes % 8});
     }
+    reads.resize(here);
+    return all != 0;
   }
 };
 thread_local Outbox t_out;
@@ -69,9 +87,7 @@ void Session::reply(Request& q, int rc, const wire::Buffer& body) {
     return;
   }
   Outbox& out = t_out;
-  out.clear();
-  staging_->collect(&out.reads, ~0ull);
-  out.add_reads();
+  out.collect(*this, ~0ull);
   out.parts.push_back(parts[0]);
   out.parts.push_back(parts[1]);
   connection_.send(out.parts.data(), int(out.parts.size()));
@@ -82,12 +98,10 @@ bool Session::send_finished_reads(uint64_t most) {
   if (!staging_->any_reads()) return false;
   std::lock_guard lock(send_lock_);
   Outbox& out = t_out;
-  out.clear();
-  staging_->collect(&out.reads, most);
-  out.add_reads();
+  const bool any = out.collect(*this, most);
   connection_.send(out.parts.data(), int(out.parts.size()));
   staging_->sent(out.reads);
-  return !out.reads.empty();
+  return any;
 }
 
 void Session::fail(Request& q, int rc) {

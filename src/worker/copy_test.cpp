@@ -129,6 +129,7 @@ class Dealt : public Copy {
     int ends[2];
     ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
     ends_.push_back(ends[1]);
+    client->connections.push_back(ends[1]);
     ASSERT_TRUE(session->stripes().add(index, ends[0]));
   }
   static std::string dealt(const std::string& data, unsigned i, unsigned n) {
@@ -219,6 +220,38 @@ TEST_F(Dealt, TheClientGoesInTheMiddle) {
   send_half();
   close(ends_[0]);
   ends_.clear();
+  stop();
+}
+
+TEST_F(Dealt, ReadsOfAllSizesToo) {
+  greet();
+  connect(1);
+  unsigned seed = 0;
+  for (size_t n : {4ul, wire::kStripe, wire::kStripe + 1, 2 * wire::kStripe, 3 * wire::kStripe + 12345, 70 * wire::kStripe + 1}) {
+    if (n == 3 * wire::kStripe + 12345) connect(2);
+    CUdeviceptr p = allocate(n);
+    std::string data = pattern(n, ++seed);
+    memcpy(reinterpret_cast<void*>(p), data.data(), n);
+    const unsigned before = client->dealt_messages;
+    EXPECT_TRUE(read(box<wire::tfRead::Args>(p, n)) == data) << n;
+    EXPECT_EQ(client->dealt_messages > before, n >= 2 * wire::kStripe) << n;
+    EXPECT_TRUE(read(box<wire::tfRead::Args>(p + 1, 3)) == data.substr(1, 3)) << "what follows is not out of step";
+    EXPECT_EQ(0, release(p));
+  }
+  EXPECT_TRUE(client->others.empty());
+}
+
+// What another connection carries waits for nobody, and the session's end not for it.
+TEST_F(Dealt, ReadsThatNobodyTakes) {
+  greet();
+  connect(1);
+  const size_t n = 30 * wire::kStripe;
+  CUdeviceptr p = allocate(n);
+  memset(reinterpret_cast<void*>(p), 7, n);
+  std::thread reads([&] { read(box<wire::tfRead::Args>(p, n)); });
+  usleep(100'000);
+  shutdown(ends_[0], SHUT_RDWR);
+  reads.join();
   stop();
 }
 

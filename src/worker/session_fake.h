@@ -189,7 +189,8 @@ class FakeClient {
     }
     return true;
   }
-  bool get(void* p, size_t n) {
+  bool get(void* p, size_t n) { return get_from(fd, p, n); }
+  static bool get_from(int fd, void* p, size_t n) {
     for (auto* at = static_cast<char*>(p); n;) {
       ssize_t got = recv(fd, at, n, 0);
       if (got <= 0) return false;
@@ -230,6 +231,7 @@ class FakeClient {
     if (!get(&m->header, sizeof m->header)) return false;
     m->body.resize(m->header.bytes / 8);
     m->bulk.resize(m->header.bulk_bytes);
+    if (const uint32_t c = m->header.connection) return c <= connections.size() && get(m->body.data(), m->header.bytes) && get_from(connections[c - 1], m->bulk.data(), m->bulk.size());
     char padding[8];
     return get(m->body.data(), m->header.bytes) && get(m->bulk.data(), m->bulk.size()) && get(padding, (8 - m->bulk.size() % 8) % 8);
   }
@@ -239,6 +241,7 @@ class FakeClient {
     while (read(&m)) {
       if (m.header.kind == wire::Kind::reply && m.header.call == number) return m;
       if (m.header.kind == wire::Kind::host_write) {
+        if (m.header.connection) dealt_messages++;
         std::string& to = writes[m.header.call];
         if (to.size() < m.header.offset + m.bulk.size()) to.resize(m.header.offset + m.bulk.size());
         to.replace(m.header.offset, m.bulk.size(), m.bulk);
@@ -254,10 +257,12 @@ class FakeClient {
   Message wait(uint16_t op, const Args& a, const std::string& bulk = "") { return until_reply(call(op, a, wire::kWantsReply, bulk)); }
 
   int fd;
+  std::vector<int> connections;        // further ones, from index 1; not closed here
   uint32_t context = 0;
   uint64_t calls = 0;
   std::map<uint64_t, std::string> writes;
   std::vector<Message> others;
+  unsigned dealt_messages = 0;         // whose data came over one of connections
 };
 
 constexpr uint32_t kContextIndex = 1;

@@ -192,6 +192,7 @@ void Staging::collect(std::vector<Read>* finished, uint64_t most) {
     }
     bytes += r.bytes;
     finished->push_back(r);
+    sending_.push_back(r.block);
   }
   reads_.resize(kept);
 }
@@ -205,7 +206,10 @@ bool Staging::any_reads_between(uint64_t after, uint64_t before) {
 
 void Staging::sent(const std::vector<Read>& reads) {
   std::lock_guard lock(lock_);
-  for (const Read& r : reads) make_free(r.block);
+  for (const Read& r : reads) {
+    sending_.erase(std::find(sending_.begin(), sending_.end(), r.block));
+    make_free(r.block);
+  }
 }
 
 // Sends large reads as they finish.
@@ -262,6 +266,11 @@ void Staging::context_gone(CUcontext context) {
   std::lock_guard lock(lock_);
   for (auto& slab : slabs_)
     if (slab->registered == context) slab->registered = nullptr;
+  for (Block* b : sending_)
+    if (b->context == context) {
+      b->event = nullptr;
+      b->context = nullptr;
+    }
   size_t kept = 0;
   for (Block* b : limbo_) {
     if (b->context != context) {

@@ -1,7 +1,7 @@
 // Pinned host memory between the socket and the GPU. Blocks come in three sizes, out of slabs that are registered with the driver when first
 // used; a block is free again when its event has passed. Reads (device to host) are sent to the client as host_write messages: large ones as
 // they finish, the rest not later than the next reply.
-// The leader acquires and queues. collect() and sent() are called by whoever holds the session's send lock.
+// The leader acquires and queues. collect() is called by whoever holds the session's send lock; sent() by any thread.
 #pragma once
 #include <stdint.h>
 
@@ -78,6 +78,7 @@ class Staging {
   std::vector<Block*> free_[3];
   std::deque<Block*> writes_[3];
   std::deque<Read> reads_;
+  std::vector<Block*> sending_;     // collected, not yet sent
   std::vector<Block*> limbo_;       // of a context that is going
   std::vector<std::unique_ptr<Slab>> slabs_;
   uint64_t total_[3] = {};

@@ -11,7 +11,8 @@ static constexpr uint64_t kSpin = 50'000;   // ns before a thread sleeps
 Stripes::~Stripes() {
   end();
   for (auto& s : stripes_)
-    if (s && s->thread.joinable()) s->thread.join();
+    for (std::thread* t : {s ? &s->receiver : nullptr, s ? &s->sender : nullptr})
+      if (t && t->joinable()) t->join();
 }
 
 void Stripes::end() {
@@ -22,16 +23,17 @@ void Stripes::end() {
       s->connection.shut_down();
       s->wake.signal_all();
       s->done.signal_all();
+      s->finished.signal_all();
     }
 }
 
 bool Stripes::add(unsigned index, int socket) {
   auto stripe = std::make_unique<Stripe>(socket);
   std::lock_guard lock(lock_);
-  if (over() || index != count_ + 1 || index >= wire::kMostConnections) return false;
+  if (over() || index != connections() || index >= wire::kMostConnections) return false;
   stripes_[index] = std::move(stripe);
-  stripes_[index]->thread = std::thread(&Stripes::run, this, std::ref(*stripes_[index]));
-  count_ = index;
+  stripes_[index]->receiver = std::thread(&Stripes::receive, this, std::ref(*stripes_[index]));
+  count_.store(index, std::memory_order_release);
   return true;
 }
 
@@ -60,7 +62,7 @@ bool Stripes::wait(unsigned i) {
   return true;
 }
 
-void Stripes::run(Stripe& s) {
+void Stripes::receive(Stripe& s) {
   for (uint64_t tail = 0;; tail++) {
     until(session_, s.wake, [&] { return s.head.load(std::memory_order_acquire) > tail || over(); });
     if (over()) return;
@@ -77,6 +79,36 @@ void Stripes::run(Stripe& s) {
     }
     s.tail.store(tail + 1, std::memory_order_release);
     s.done.signal_all();
+  }
+}
+
+void Stripes::send(unsigned i, const Staging::Read& read) {
+  Stripe& s = *stripes_[i];
+  {
+    std::lock_guard lock(s.lock);
+    s.reads.push_back(read);
+  }
+  s.finished.signal_one();
+  if (s.sender.joinable()) return;
+  std::lock_guard lock(lock_);
+  if (!over()) s.sender = std::thread(&Stripes::send_reads, this, std::ref(s));
+}
+
+void Stripes::send_reads(Stripe& s) {
+  std::vector<Staging::Read> reads;
+  std::vector<iovec> parts;
+  for (;;) {
+    reads.clear();
+    parts.clear();
+    until(session_, s.finished, [&] {
+      std::lock_guard lock(s.lock);
+      for (; !s.reads.empty() && reads.size() < kMostAsked; s.reads.pop_front()) reads.push_back(s.reads.front());
+      return !reads.empty() || over();
+    });
+    if (over()) return;
+    for (const Staging::Read& r : reads) parts.push_back({r.block->p, r.bytes});
+    s.connection.send(parts.data(), int(parts.size()));   // the client ends a session whose connection breaks
+    session_.staging().sent(reads);
   }
 }
 

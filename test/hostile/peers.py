@@ -12,7 +12,7 @@ def free_port():
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
-def hello(magic=MAGIC, version=3, oldest=3, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None, stripe=0):
+def hello(magic=MAGIC, version=4, oldest=4, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None, stripe=0):
     pad = lambda b: b + bytes(-len(b) % 8)
     given = lambda n, b: len(b) if n is None else n
     return struct.pack("<QHHIIIIIII", magic, version, oldest, features, given(auth_bytes, auth), given(token_bytes, token), os.getpid(), 0,
