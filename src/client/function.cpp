@@ -146,9 +146,7 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib
 static bool fixed_fact(uint64_t handle, int attribute, int device, int* value) {
   Kernel* k = find_kernel(handle);
   if (!value || !k || attribute < 0 || attribute >= int(wire::KernelFacts::kAttributes) || k->set_to[attribute].load(std::memory_order_relaxed)) return false;
-  if (wire::KernelFacts told; k->facts_known.load(std::memory_order_acquire) == 0 && current() && current()->device == device &&
-                              remote::tfKernelFacts(handle_of<CUfunction>(handle), &told.known, told.values) == CUDA_SUCCESS)
-    k->learn(told, device);
+  if (current() && current()->device == device) know_facts(k);
   return k->fact(attribute, device, value);
 }
 EXPORT CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {

@@ -37,7 +37,7 @@ Kernel* kernel_by_name(Module* m, const char* name) {
   return nullptr;
 }
 
-// What the worker tells of a module's kernels: new ones, or the layouts of those that it listed before.
+// What the worker tells of kernels: a module's new ones, or more of those that it listed before (m null).
 static void read_listing(wire::Reader& r, Module* m, bool keep) {
   uint32_t count = r.get<uint32_t>();
   for (uint32_t i = 0; i < count && r.ok(); i++) {
@@ -52,6 +52,7 @@ static void read_listing(wire::Reader& r, Module* m, bool keep) {
     if (!r.ok() || n != same || (n != params && params != ~0u)) return;
     if (!keep) continue;
     Kernel* k = find_kernel(handle);
+    if (!k && !m) continue;   // unloaded meanwhile
     if (!k) {
       k = new Kernel;
       k->module = m;
@@ -87,27 +88,39 @@ void Kernel::learn(const wire::KernelFacts& told, int device) {
   g_facts_lock.unlock();
 }
 
-CUresult know_layout(Kernel* k) {
-  if (k->layout_known.load(std::memory_order_acquire)) return CUDA_SUCCESS;
+// Asks for what the listing left out. g_modules_lock held.
+static CUresult ask(const Kernel* k) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
-  int rc = 0;
-  g_modules_lock.lock();
-  if (!k->layout_known.load(std::memory_order_relaxed)) {
-    wire::tfLayouts::Args a;
-    a.handle = k->module->handle;
-    teleport::Reply reply;
-    {
-      teleport::Call call(*at.session, wire::op::tfLayouts, at.context);
-      a.put(call.in());
-      rc = call.wait(&reply);
-    }
-    wire::Reader r = reply.reader();
-    read_listing(r, k->module, true);   // an error may be another kernel's, or of a call before this one
+  wire::tfKernel::Args a;
+  a.handle = k->handle;
+  teleport::Reply reply;
+  int rc;
+  {
+    teleport::Call call(*at.session, wire::op::tfKernel, at.context);
+    a.put(call.in());
+    rc = call.wait(&reply);
   }
+  wire::Reader r = reply.reader();
+  read_listing(r, nullptr, true);   // an error may be of a call before this one
+  return CUresult(rc);
+}
+
+CUresult know_layout(Kernel* k) {
+  if (k->layout_known.load(std::memory_order_acquire)) return CUDA_SUCCESS;
+  CUresult rc = CUDA_SUCCESS;
+  g_modules_lock.lock();
+  if (!k->layout_known.load(std::memory_order_relaxed)) rc = ask(k);
   g_modules_lock.unlock();
-  return rc ? CUresult(rc) : k->layout_known.load(std::memory_order_relaxed) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return rc ? rc : k->layout_known.load(std::memory_order_relaxed) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+void know_facts(Kernel* k) {
+  if (k->facts_known.load(std::memory_order_acquire)) return;
+  g_modules_lock.lock();
+  if (!k->facts_known.load(std::memory_order_relaxed)) ask(k);
+  g_modules_lock.unlock();
 }
 
 static CUresult load_with(const void* image, bool library, JitOptions& jit, uint64_t* handle) {

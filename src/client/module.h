@@ -46,6 +46,7 @@ struct Module {
 };
 
 CUresult know_layout(Kernel* kernel);        // asks the worker if need be; an error: why it cannot tell
+void know_facts(Kernel* kernel);             // the same for its attributes on the current device, where they are not known of another
 extern teleport::Lock g_modules_lock;        // Kernel::functions, Module::modules, learning layouts
 Module* find_module(uint64_t handle, unsigned kind);          // null: none such, or unloaded
 Kernel* kernel_by_name(Module* module, const char* name);     // null: none

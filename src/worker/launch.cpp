@@ -97,13 +97,4 @@ int tfLaunch(Session& s, Request& q, wire::tfLaunch::Args& a, wire::tfLaunch::Ou
   return 0;
 }
 
-int tfKernelFacts(Session& s, Request&, wire::tfKernelFacts::Args& a, wire::tfKernelFacts::Outs& o) {
-  void* kernel = nullptr;
-  if (!s.real(a.function, wire::kCUfunction, &kernel)) return CUDA_ERROR_INVALID_HANDLE;
-  const wire::KernelFacts facts = kernel_facts(s, wire::handle_kind(a.function), kernel);
-  if (o.told) *o.told = facts.known;
-  for (unsigned i = 0; o.values && i < wire::KernelFacts::kAttributes; i++) o.values[i] = facts.values[i];
-  return 0;
-}
-
 }  // namespace worker::serve

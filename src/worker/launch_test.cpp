@@ -44,8 +44,7 @@ class Launch : public SessionTest {
     };
     greet();
   }
-  // The kernel's number.
-  uint64_t load() {
+  FakeClient::Message load_image() {
     std::string image = "an image";
     unsigned long long size = image.size();
     unsigned options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, CU_JIT_GLOBAL_SYMBOL_ADDRESSES, CU_JIT_OPTIMIZATION_LEVEL};
@@ -63,6 +62,11 @@ class Launch : public SessionTest {
     a.values = values;
     auto m = client->wait(wire::op::tfLoad, a, image);
     EXPECT_EQ(0, m.header.result);
+    return m;
+  }
+  // The kernel's number.
+  uint64_t load() {
+    auto m = load_image();
     auto r = m.reader();
     EXPECT_EQ(1u, r.get<uint32_t>());
     uint64_t kernel = r.get<uint64_t>();
@@ -135,19 +139,79 @@ TEST_F(Launch, ParametersArriveWhereTheKernelWantsThem) {
   EXPECT_EQ(8u, g_launched.bytes);
 }
 
-// As after a device assertion: the error is the context's, and a kernel whose layout is known is listed all the same.
+// Of a library with many kernels only the names are told: the driver takes its time for the rest. Each kernel's is told when it is used.
+TEST_F(Launch, ManyKernelsAreListedByName) {
+  static int asked;
+  asked = 0;
+  driver.cuFuncGetParamInfo = [](CUfunction, size_t, size_t*, size_t*) { return CUDA_ERROR_INVALID_VALUE; };
+  driver.cuLibraryGetKernelCount = [](unsigned* n, CUlibrary) { *n = 100; return CUDA_SUCCESS; };
+  driver.cuLibraryEnumerateKernels = [](CUkernel* k, unsigned n, CUlibrary) {
+    for (unsigned i = 0; i < n; i++) k[i] = reinterpret_cast<CUkernel>(0x9990 + 16 * i);
+    return CUDA_SUCCESS;
+  };
+  driver.cuKernelGetParamInfo = [](CUkernel, size_t i, size_t* offset, size_t* size) {
+    asked++;
+    *offset = i * 8;
+    *size = i ? 8 : 4;
+    return i < 2 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  };
+  driver.cuKernelGetAttribute = [](int* value, CUfunction_attribute a, CUkernel, CUdevice) { asked++; *value = 100 + a; return CUDA_SUCCESS; };
+  auto m = load_image();
+  wire::Reader r = m.reader();
+  EXPECT_EQ(100u, r.get<uint32_t>());
+  std::vector<uint64_t> kernels;
+  for (int i = 0; i < 100; i++) {
+    size_t n;
+    wire::KernelFacts facts;
+    kernels.push_back(r.get<uint64_t>());
+    r.get_string();
+    EXPECT_EQ(~0u, r.get<uint32_t>());
+    r.get_array<uint32_t>(&n);
+    r.get_array<uint32_t>(&n);
+    facts.get(r);
+    EXPECT_EQ(0u, facts.known);
+  }
+  EXPECT_TRUE(r.ok());
+  EXPECT_EQ(0, asked);
+  launch_it(kernels[7], "0123456789abcdef");   // not known yet: as it is
+  EXPECT_EQ(0, synchronize());
+  EXPECT_TRUE(g_launched.extra);
+  wire::tfKernel::Args a;
+  a.handle = kernels[7];
+  m = client->wait(wire::op::tfKernel, a);
+  EXPECT_EQ(0, m.header.result);
+  r = m.reader();
+  size_t n;
+  wire::KernelFacts facts;
+  EXPECT_EQ(1u, r.get<uint32_t>());
+  EXPECT_EQ(kernels[7], r.get<uint64_t>());
+  r.get_string();
+  EXPECT_EQ(2u, r.get<uint32_t>());
+  EXPECT_EQ(8u, r.get_array<uint32_t>(&n)[1]);
+  EXPECT_EQ(4u, r.get_array<uint32_t>(&n)[0]);
+  facts.get(r);
+  EXPECT_EQ(100 + CU_FUNC_ATTRIBUTE_NUM_REGS, facts.values[CU_FUNC_ATTRIBUTE_NUM_REGS]);
+  launch_it(kernels[7], "0123456789abcdef");
+  EXPECT_EQ(0, synchronize());
+  EXPECT_FALSE(g_launched.extra);
+  EXPECT_EQ(reinterpret_cast<CUfunction>(0x9990 + 16 * 7), g_launched.f);
+  for (uint64_t bad : {uint64_t(0), library, fake_handle(wire::kCUkernel, 5000)}) {
+    a.handle = bad;
+    EXPECT_EQ(CUDA_ERROR_INVALID_HANDLE, client->wait(wire::op::tfKernel, a).header.result);
+  }
+}
+
+// As after a device assertion: the error is the context's.
 TEST_F(Launch, WhyALayoutIsNotKnown) {
-  load();
-  wire::tfLayouts::Args a;
-  a.handle = library;
-  EXPECT_EQ(0, client->wait(wire::op::tfLayouts, a).header.result);
+  driver.cuFuncGetParamInfo = [](CUfunction, size_t, size_t*, size_t*) { return CUDA_ERROR_INVALID_VALUE; };
+  wire::tfKernel::Args a;
+  a.handle = load();
+  EXPECT_EQ(0, client->wait(wire::op::tfKernel, a).header.result);
   driver.cuKernelGetParamInfo = [](CUkernel, size_t, size_t*, size_t*) { return CUDA_ERROR_ASSERT; };
-  auto told = client->wait(wire::op::tfLayouts, a);
+  auto told = client->wait(wire::op::tfKernel, a);
   EXPECT_EQ(CUDA_ERROR_ASSERT, told.header.result);
   auto r = told.reader();
   EXPECT_EQ(1u, r.get<uint32_t>());
-  driver.cuLibraryGetKernelCount = [](unsigned*, CUlibrary) { return CUDA_ERROR_ILLEGAL_ADDRESS; };
-  EXPECT_EQ(CUDA_ERROR_ILLEGAL_ADDRESS, client->wait(wire::op::tfLayouts, a).header.result);
 }
 
 TEST_F(Launch, UnknownLayoutGoesByBuffer) {

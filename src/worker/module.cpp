@@ -130,23 +130,33 @@ KernelLayout* learn_layout(Info info, int* why_not) {
   return layout.release();
 }
 
-// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not known now), offsets, sizes (arrays of u32), facts; then
+// The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not told), offsets, sizes (arrays of u32), facts; then
 // the information log and the error log (arrays of char).
 struct Listing {
-  // Facts are told where about all kernels will be used: a library of PyTorch has thousands, and to be asked makes the driver read a kernel in.
-  static constexpr unsigned kFactsOfModule = 32, kFactsOfLibrary = 2;
-  bool with_facts = false;
+  // More than names are told where about all kernels will be used. PyTorch's libraries have thousands: the driver takes 50 to 90 us to tell a kernel's
+  // parameters (H200), and for its attributes reads it in.
+  static constexpr unsigned kMostOfModule = 32, kMostOfLibrary = 2;
+  bool whole = false;
   int unknown = 0;   // why the driver does not tell some layout
   wire::Buffer body;
   wire::Writer w{body};
   std::vector<uint64_t> handles;
   Listing() { w.put(uint32_t(0)); }
+  void finish(JitOptions* jit = nullptr) {
+    const auto kernels = uint32_t(handles.size());
+    memcpy(body.data(), &kernels, sizeof kernels);
+    if (jit) jit->put_logs(w);
+    w.align();
+  }
   template <class Info>
   void add(Session& s, unsigned kind, void* kernel, const char* name, Info info) {
-    KernelLayout* layout = learn_layout(info, &unknown);
     // A module's function is new: a name that its address still has is of one that went with a library or a context.
     if (uint64_t stale = kind == wire::kCUfunction ? s.known_name(kernel) : 0) s.unbind(stale);
-    uint64_t handle = s.name(kind, kernel);
+    put(s, kind, s.name(kind, kernel), kernel, name, info);
+  }
+  template <class Info>
+  void put(Session& s, unsigned kind, uint64_t handle, void* kernel, const char* name, Info info) {
+    KernelLayout* layout = whole ? learn_layout(info, &unknown) : nullptr;
     w.put(handle);
     w.put_string(name);
     const KernelLayout none;
@@ -154,7 +164,7 @@ struct Listing {
     w.put(layout ? uint32_t(l.offsets.size()) : ~0u);
     w.put_array(l.offsets.data(), l.offsets.size());
     w.put_array(l.sizes.data(), l.sizes.size());
-    (with_facts ? kernel_facts(s, kind, kernel) : wire::KernelFacts{}).put(w);
+    (whole ? kernel_facts(s, kind, kernel) : wire::KernelFacts{}).put(w);
     handles.push_back(handle);
     if (!layout) return;
     auto table = s.lock_table();
@@ -169,7 +179,7 @@ void list_library(Session& s, CUlibrary library, Listing& list) {
   unsigned n = 0;
   if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo) return;
   if ((list.unknown = call(d.cuLibraryGetKernelCount, &n, library))) return;
-  list.with_facts = n <= Listing::kFactsOfLibrary;
+  list.whole = n <= Listing::kMostOfLibrary;
   std::vector<CUkernel> kernels(n);
   if (n && (list.unknown = d.cuLibraryEnumerateKernels(kernels.data(), n, library))) return;
   for (CUkernel k : kernels) {
@@ -184,7 +194,7 @@ void list_module(Session& s, CUmodule module, Listing& list) {
   unsigned n = 0;
   if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo) return;
   if ((list.unknown = call(d.cuModuleGetFunctionCount, &n, module))) return;
-  list.with_facts = n <= Listing::kFactsOfModule;
+  list.whole = n <= Listing::kMostOfModule;
   std::vector<CUfunction> functions(n);
   if (n && (list.unknown = d.cuModuleEnumerateFunctions(functions.data(), n, module))) return;
   for (CUfunction f : functions) {
@@ -241,10 +251,7 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   }
   base::log(base::Level::debug, "loaded %zu kernels of %.1f MB%s: the image %.1f ms, the driver %.1f ms, the list %.1f ms", list.handles.size(), double(images->bytes()) * 1e-6,
             attached ? " that came" : "", double(found - begun) * 1e-6, double(done - found) * 1e-6, double(base::now_ns() - done) * 1e-6);
-  const auto kernels = uint32_t(list.handles.size());
-  memcpy(list.body.data(), &kernels, sizeof kernels);
-  jit.put_logs(list.w);
-  list.w.align();
+  list.finish(&jit);
   // The driver reads a library's image when one of its kernels is first used; it has copied a module's.
   if (!rc) s.modules().loaded(handle, std::move(list.handles), library ? images : nullptr);
   s.reply(q, rc, list.body);
@@ -252,14 +259,18 @@ int tfLoad(Session& s, Request& q, wire::tfLoad::Args& a, wire::tfLoad::Outs&) {
   return rc;
 }
 
-int tfLayouts(Session& s, Request& q, wire::tfLayouts::Args& a, wire::tfLayouts::Outs&) {
-  CUlibrary library;
-  if (!a.handle || !s.real(a.handle, wire::kCUlibrary, &library)) return CUDA_ERROR_INVALID_HANDLE;
+int tfKernel(Session& s, Request& q, wire::tfKernel::Args& a, wire::tfKernel::Outs&) {
+  const Driver& d = s.driver;
+  CUfunction f;   // or a kernel
+  if (!a.handle || !s.real(a.handle, wire::kCUfunction, &f)) return CUDA_ERROR_INVALID_HANDLE;
+  if (!d.cuKernelGetParamInfo || !d.cuFuncGetParamInfo) return CUDA_ERROR_NOT_SUPPORTED;
+  const unsigned kind = wire::handle_kind(a.handle);
   Listing list;
-  list_library(s, library, list);
-  const auto kernels = uint32_t(list.handles.size());
-  memcpy(list.body.data(), &kernels, sizeof kernels);
-  list.w.align();
+  list.whole = true;
+  list.put(s, kind, a.handle, f, "", [&](size_t i, size_t* offset, size_t* size) {
+    return kind == wire::kCUkernel ? d.cuKernelGetParamInfo(reinterpret_cast<CUkernel>(f), i, offset, size) : d.cuFuncGetParamInfo(f, i, offset, size);
+  });
+  list.finish();
   s.reply(q, list.unknown, list.body);
   return list.unknown;
 }
