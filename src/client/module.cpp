@@ -81,7 +81,10 @@ bool Kernel::fact(int attribute, int device, int* value) const {
 void Kernel::learn(const wire::KernelFacts& told, int device) {
   g_facts_lock.lock();
   if (facts_known.load(std::memory_order_relaxed) == 0) {   // one device's are kept
-    for (unsigned i = 0; i < wire::KernelFacts::kAttributes; i++) facts[i].store(told.values[i], std::memory_order_relaxed);
+    for (unsigned i = 0; i < wire::KernelFacts::kAttributes; i++) {
+      const int64_t set = set_to[i].load(std::memory_order_relaxed);   // perhaps of a function of the kernel, whose own value was told
+      facts[i].store(set ? int(uint32_t(set)) : told.values[i], std::memory_order_relaxed);
+    }
     facts_device.store(device, std::memory_order_relaxed);
     facts_known.store(told.known, std::memory_order_release);
   }

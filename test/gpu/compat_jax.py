@@ -19,7 +19,7 @@ def check_devices():
     print(x.devices(), x.sharding)
     show("put", x)
     error("too large", lambda: jnp.zeros((1 << 40,), jnp.int8).block_until_ready(), lines=1)
-def check_jit():
+def check_jit(): # limit 100
     f = jax.jit(lambda x, w: jnp.tanh(x @ w).sum(1) + jnp.sort(x[:, 0]))
     x, w = data(64, 32), data(32, 16, seed=2)
     show("jit", f(x, w))

@@ -3,8 +3,9 @@ starts the worker and sets COMPAT_CLIENT (the client's folder). A check is a lin
 natively and remotely at the same time; a comment on that line may say `own` (a process of its own), `env A=B` (the same, with that variable), `alone` (at the
 end, nothing beside it), `remote` (only through the client; the exit status decides), `limit 200` (seconds; 60 otherwise), `cores 3` (slots that
 it takes), `asked` (run only if --only is its whole name: it cannot work remotely).
-PASS: natively fine and remotely equal. SKIP: it failed natively, so it says nothing. What differs remotely is run natively once more: lines that differ there too do
-not count."""
+PASS: natively fine and remotely equal. SKIP: it failed natively, so it says nothing. What differs remotely is run once more on both sides: lines that differ between the
+native runs do not count, and one of the remote runs must be equal in all others. (XLA's autotuner and cuDNN's heuristics choose kernels by what they measure; texts list
+their details in any order.) The page says so."""
 import argparse, difflib, os, pathlib, re, resource, shutil, signal, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -63,7 +64,7 @@ def environment(check, mode, logs):
     caches = options.logs / "cache" / mode  # own caches: what one has compiled must not spare the other
     for name in ["TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUPY_CACHE_DIR", "CUDA_CACHE_PATH", "NUMBA_CACHE_DIR", "MPLCONFIGDIR"]:
         env[name] = str(caches / name.lower() / check.name)
-    if mode == "remote":
+    if mode.startswith("remote"):
         env["LD_LIBRARY_PATH"] = CLIENT + ":" + env.get("LD_LIBRARY_PATH", "")
         env |= {"COMPAT_REMOTE": "1", "TF_ENABLE_LOG": "1", "TF_LOG_LEVEL": "warn", "TF_LOG_PATH": f"{logs}.client"}
     else: env.pop("TENSOR_FUSION_OPERATOR_CONNECTION_INFO", None)
@@ -168,8 +169,8 @@ def strangers(lines):
     return [p for l in lines if l.startswith("~ maps") for p in l.split()[2:] if CLIENT
         and not os.path.realpath(p).startswith(os.path.realpath(CLIENT))]
 
-def judge(check, native, remote, again=None):
-    """Sets the check's status; True if a second native run is wanted first."""
+def judge(check, native, remote, again=None, remote_again=None):
+    """Sets the check's status; True if both are wanted once more first."""
     for label, outcome in (("native", native), ("remote", remote)):
         if outcome: check.seconds[label] = outcome.seconds
     if not check.remote_only:
@@ -184,13 +185,16 @@ def judge(check, native, remote, again=None):
         a, b = native.lines, remote.lines
         problem = difference(a, b)
         if problem and not again: return True
-        if problem and again.status == 0:
-            a, b, c = counted(native.lines), counted(remote.lines), counted(again.lines)
-            if len(a) == len(b) == len(c) and any(x != y for x, y in zip(a, c)):
+        for other, remark in [(remote, []), (remote_again, ["equal in the second remote run"])]:
+            if not problem or not other or other.status: continue
+            still, remarks = difference(native.lines, other.lines), remark
+            a, b, c = counted(native.lines), counted(other.lines), counted(again.lines)
+            if still and again.status == 0 and len(a) == len(b) == len(c) and any(x != y for x, y in zip(a, c)):
                 steady = [i for i in range(len(a)) if a[i] == c[i]]
-                problem = difference([a[i] for i in steady] + [l for l in native.lines if l not in a],
-                    [b[i] for i in steady] + [l for l in remote.lines if l not in b])
-                remarks = [f"{len(a) - len(steady)} of {len(a)} lines differ between two native runs too"]
+                still = difference([a[i] for i in steady] + [l for l in native.lines if l not in a],
+                    [b[i] for i in steady] + [l for l in other.lines if l not in b])
+                remarks = remark + [f"{len(a) - len(steady)} of {len(a)} lines differ between two native runs too"]
+            if not still: problem = None
     if not problem and not options.native and strangers(remote.lines):
         problem = "not only the client's libraries were loaded: " + " ".join(strangers(remote.lines))
     base = {l.split()[1]: float(l.split()[2]) for l in (native.lines if native else []) if re.match(r"time \S+ \S+ \S+$", l)}
@@ -215,9 +219,13 @@ def perform(group):
         for t in threads: t.join()
     native, remote = answers.get("native", {}), answers.get(other, {})
     doubtful = [c for c in group if judge(c, native.get(c), remote.get(c))]
-    again = run(doubtful, "again") if doubtful else {}
+    again = {}
+    def once_more(mode): again[mode] = run(doubtful, mode)
+    threads = [threading.Thread(target=once_more, args=(m,), daemon=True) for m in ["again", f"{other}_again"] if doubtful]
+    for t in threads: t.start()
+    for t in threads: t.join()
     for check in doubtful:
-        judge(check, native.get(check), remote.get(check), again.get(check) or Outcome("not run", [], 0, []))
+        judge(check, native.get(check), remote.get(check), *(again.get(m, {}).get(check) or Outcome("not run", [], 0, []) for m in ["again", f"{other}_again"]))
     with turn:
         for check in group: print(f"{time.monotonic() - START:5.0f} s", line(check), flush=True)
 
