@@ -8,7 +8,7 @@
 
 static const char one_kernel[] = ".version 7.0\n.target sm_70\n.address_size 64\n.visible .entry nothing() { ret; }\n";
 static CUstream g_stream;
-static CUfunction g_step, g_spin;
+static CUfunction g_step;
 static CUdeviceptr g_value;
 
 static void forward(CUstream stream) { CU(launch(g_step, 1, 1, stream, g_value, 1u)); }
@@ -40,6 +40,12 @@ int main(int argc, char** argv) {
   CU(cuLibraryLoadData(&library, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));
   CUkernel kernel;
   CU(cuLibraryGetKernel(&kernel, library, "step"));
+  CUkernel same;
+  CUfunction roomy;   // of a kernel that nobody has asked about yet
+  CU(cuLibraryLoadData(&library, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));
+  CU(cuLibraryGetKernel(&same, library, "step"));
+  CU(cuKernelGetFunction(&roomy, same));
+  CU(cuFuncSetAttribute(roomy, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 64 << 10));
   forward(g_stream);
   CU(launch(slow, 1, 1, g_stream, second, 1u, 1ull));
   CU(cuStreamSynchronize(g_stream));
@@ -169,6 +175,24 @@ int main(int argc, char** argv) {
            for (int attribute = 0; attribute < 10; attribute++) CU(cuKernelGetAttribute(&value, (CUfunction_attribute)attribute, one, gpu.device));
          }
          CU(cuLibraryUnload(many));
+       }},
+      {"kernels_of_new_library", [&] {   // what is left out of the load's answer is asked for once a kernel, and then its launch need not wait
+         CUlibrary many;
+         CU(cuLibraryLoadData(&many, kernels_ptx, nullptr, nullptr, 0, nullptr, nullptr, 0));
+         for (int i = 0; i < 4; i++) {
+           CUkernel one;
+           CU(cuLibraryGetKernel(&one, many, i == 2 ? "slow_store" : "step"));
+           if (i == 2) CU(launch((CUfunction)one, 1, 1, g_stream, second, 1u, 1ull));
+           else CU(launch((CUfunction)one, 1, 1, g_stream, g_value, 1u));
+         }
+         CU(cuStreamSynchronize(g_stream));
+         CU(cuLibraryUnload(many));
+       }},
+      {"launch_of_function_with_attribute", [&] {
+         CUdeviceptr value = g_value;
+         unsigned by = 1;
+         void* params[] = {&value, &by};
+         CU(cuLaunchKernel(roomy, 1, 1, 1, 1, 1, 1, 64 << 10, g_stream, params, nullptr));
        }},
       {"new_module", [&] {   // as a JIT compiler's: one kernel, launched at once in several shapes
          CUmodule m;

@@ -9,7 +9,7 @@ EXPECTED = {
     "nothing": 0, "launch": 0, "launch_kernel_of_library": 0, "launch_sync": 1, "sync_idle": 0, "read_pinned": 1, "read_pageable": 1, "read": 1,
     "write": 1,   # the program has streams that do not wait for the default one
     "write_pageable_sync": 1, "memset_copy": 0, "objects": 0, "streams_meet": 0, "events_done": 1, "event_sync_then_queries": 1, "event_polled": 1, "graph": 0, "questions": 0,
-    "new_module": 1, "capture": 3, "attributes_of_new_kernel": 3, "mapped_memory": 1, "set_attribute": 0, "host_function": 0, "pool": 1,
+    "new_module": 1, "capture": 3, "attributes_of_new_kernel": 3, "kernels_of_new_library": 4, "launch_of_function_with_attribute": 0, "mapped_memory": 1, "set_attribute": 0, "host_function": 0, "pool": 1,
 }
 
 class Waits(unittest.TestCase):
