@@ -3,8 +3,8 @@ starts the worker and sets COMPAT_CLIENT (the client's folder). A check is a lin
 natively and remotely at the same time; a comment on that line may say `own` (a process of its own), `env A=B` (the same, with that variable), `alone` (at the
 end, nothing beside it), `remote` (only through the client; the exit status decides), `limit 200` (seconds; 60 otherwise), `cores 3` (slots that
 it takes), `asked` (run only if --only is its whole name: it cannot work remotely).
-PASS: natively fine and remotely equal. SKIP: it failed natively, so it says nothing. What differs remotely is run once more on both sides: lines that differ between the
-native runs do not count, and one of the remote runs must be equal in all others. (XLA's autotuner and cuDNN's heuristics choose kernels by what they measure; texts list
+PASS: natively fine and remotely equal. SKIP: it failed natively, so it says nothing. What differs remotely is run once more on both sides: then a remote run must be
+equal to a native one, or at least in all lines in which the native runs agree. (XLA's autotuner and cuDNN's heuristics choose kernels by what they measure; texts list
 their details in any order.) The page says so."""
 import argparse, difflib, os, pathlib, re, resource, shutil, signal, subprocess, sys, tempfile, threading, time
 
@@ -169,6 +169,21 @@ def strangers(lines):
     return [p for l in lines if l.startswith("~ maps") for p in l.split()[2:] if CLIENT
         and not os.path.realpath(p).startswith(os.path.realpath(CLIENT))]
 
+def second_look(natives, remotes, problem):
+    """What is left of the problem after up to two runs on each side, and remarks."""
+    words = ["first", "second"]
+    for i, ours in enumerate(natives):
+        for k, theirs in enumerate(remotes):
+            if not difference(ours.lines, theirs.lines): return None, [f"the {words[k]} remote run equals the {words[i]} native one"]
+    a, c = (counted(r.lines) for r in (natives[0], natives[-1]))
+    steady = [i for i, (x, y) in enumerate(zip(a, c)) if x == y]
+    for theirs in remotes if len(a) == len(c) != len(steady) else []:  # in the lines in which the native runs agree
+        b = counted(theirs.lines)
+        if len(b) == len(a) and not difference([a[i] for i in steady] + [l for l in natives[0].lines if l not in a],
+            [b[i] for i in steady] + [l for l in theirs.lines if l not in b]):
+            return None, [f"{len(a) - len(steady)} of {len(a)} lines differ between two native runs too"]
+    return problem, []
+
 def judge(check, native, remote, again=None, remote_again=None):
     """Sets the check's status; True if both are wanted once more first."""
     for label, outcome in (("native", native), ("remote", remote)):
@@ -182,19 +197,9 @@ def judge(check, native, remote, again=None, remote_again=None):
     problem = f"{remote.status}: {last_words(remote)}" if remote.status else None
     remarks = []
     if not problem and not check.remote_only:
-        a, b = native.lines, remote.lines
-        problem = difference(a, b)
+        problem = difference(native.lines, remote.lines)
         if problem and not again: return True
-        for other, remark in [(remote, []), (remote_again, ["equal in the second remote run"])]:
-            if not problem or not other or other.status: continue
-            still, remarks = difference(native.lines, other.lines), remark
-            a, b, c = counted(native.lines), counted(other.lines), counted(again.lines)
-            if still and again.status == 0 and len(a) == len(b) == len(c) and any(x != y for x, y in zip(a, c)):
-                steady = [i for i in range(len(a)) if a[i] == c[i]]
-                still = difference([a[i] for i in steady] + [l for l in native.lines if l not in a],
-                    [b[i] for i in steady] + [l for l in other.lines if l not in b])
-                remarks = remark + [f"{len(a) - len(steady)} of {len(a)} lines differ between two native runs too"]
-            if not still: problem = None
+        if problem: problem, remarks = second_look([r for r in (native, again) if not r.status], [r for r in (remote, remote_again) if not r.status], problem)
     if not problem and not options.native and strangers(remote.lines):
         problem = "not only the client's libraries were loaded: " + " ".join(strangers(remote.lines))
     base = {l.split()[1]: float(l.split()[2]) for l in (native.lines if native else []) if re.match(r"time \S+ \S+ \S+$", l)}
