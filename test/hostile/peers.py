@@ -6,13 +6,14 @@ CALLS = pathlib.Path(os.environ["CALLS"])          # the folder of the test prog
 CONNECTION = "TENSOR_FUSION_OPERATOR_CONNECTION_INFO"
 URL = "TENSOR_FUSION_OPERATOR_GET_CONNECTION_URL"
 MAGIC = 0x314E4F4953554654
+VERSION = 4
 
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
-def hello(magic=MAGIC, version=4, oldest=4, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None, stripe=0):
+def hello(magic=MAGIC, version=VERSION, oldest=VERSION, features=0, auth=b"", token=b"0", environment=b"", auth_bytes=None, token_bytes=None, environment_bytes=None, stripe=0):
     pad = lambda b: b + bytes(-len(b) % 8)
     given = lambda n, b: len(b) if n is None else n
     return struct.pack("<QHHIIIIIII", magic, version, oldest, features, given(auth_bytes, auth), given(token_bytes, token), os.getpid(), 0,

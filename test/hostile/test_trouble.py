@@ -1,6 +1,6 @@
 """What a client says and answers when its worker is unreachable, wrong or dying: an error within seconds, one line, never a hang."""
 import os, signal, socket, struct, subprocess, threading, time, unittest
-from peers import CALLS, MAGIC, Worker, client, environment, free_port
+from peers import CALLS, MAGIC, VERSION, Worker, client, environment, free_port
 
 class Server:
     """Accepts connections on a free port and hands each to `talk`."""
@@ -51,6 +51,16 @@ class Trouble(unittest.TestCase):
         def talk(c):
             c.recv(4096); c.sendall(struct.pack("<QHHIIIQ", MAGIC, 7, 0, 0, 2, len(text), 0) + text + bytes(-len(text) % 8)); c.close()
         with Server(talk) as s: self.require_refusal(client("device_query", f"native+127.0.0.1+{s.port}+0"), "version")
+
+    def test_messages_that_make_no_sense(self):
+        """After a good greeting: data over a connection that is not there, a kind that does not exist, sizes that cannot be, a reply that nobody asked for."""
+        def message(bytes_=0, kind=2, connection=0, call=1, bulk=0): return struct.pack("<IHHiIQQQ", bytes_, kind, 0, 0, connection, call, 0, bulk)
+        for data in [message(connection=5, bulk=100), message(connection=1 << 30), message(kind=99), message(bytes_=4), message(bytes_=1 << 30), message(kind=1, bulk=1 << 50), message(kind=1, call=77)]:
+            def talk(c):
+                c.recv(4096); c.sendall(struct.pack("<QHHIIIQ", MAGIC, VERSION, 0, 0, 0, 0, 1) + data)
+                while c.recv(4096): pass
+                c.close()
+            with self.subTest(data), Server(talk) as s: self.require_refusal(client("device_query", f"native+127.0.0.1+{s.port}+0"), str(s.port))
 
     def start_waiting(self, worker, *arguments):
         process = subprocess.Popen([CALLS / "../hostile/long_call", *arguments], env=environment(worker.address()), stdout=subprocess.PIPE,
