@@ -9,6 +9,10 @@ struct HostDestination {
   uint64_t row_bytes = 0, row_pitch = 0, rows = 1, slice_pitch = 0, slices = 1;   // row_bytes 0: none, what comes is dropped
   uint64_t bytes() const { return row_bytes * rows * slices; }
   uint64_t extent() const { return (slices - 1) * slice_pitch + (rows - 1) * row_pitch + row_bytes; }
+  bool overlaps(const void* p, uint64_t n) const {
+    const auto at = reinterpret_cast<uintptr_t>(p), mine = reinterpret_cast<uintptr_t>(to);
+    return row_bytes && at < mine + extent() && mine < (n > ~0ull - at ? ~0ull : at + n);
+  }
   // each(p, n): where so many bytes from `offset` on belong, piece by piece; false as soon as it says so.
   template <class F>
   bool for_each_piece(uint64_t offset, uint64_t bytes, F each) const {

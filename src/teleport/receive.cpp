@@ -166,14 +166,11 @@ void Session::forget_host_write(uint64_t call) {
 }
 
 bool Session::host_write_pending(const void* p, uint64_t n) {
-  auto at = reinterpret_cast<uintptr_t>(p);
+  bool found = false;
   receive_lock_.lock();
-  bool found = stripes_.expecting();   // whatever it is: it is short
-  for (PendingHostWrite& w : host_writes_) {
-    auto to = reinterpret_cast<uintptr_t>(w.to.to);
-    found |= at < to + w.to.extent() && to < (n > ~0ull - at ? ~0ull : at + n);
-  }
+  for (const PendingHostWrite& w : host_writes_) found |= w.to.overlaps(p, n);
   receive_lock_.unlock();
+  if (!found) stripes_.wait_received(p, n);
   return found;
 }
 
@@ -191,9 +188,10 @@ bool Session::take_host_write(const wire::MessageHeader& m) {
     }
     break;
   }
+  const bool good = !m.connection || stripes_.expect(m.connection, to, m.offset, m.bulk_bytes);   // who does not find it in host_writes_ finds it there
   receive_lock_.unlock();
-  if (!receiver_.skip(m.bytes)) return false;
-  if (m.connection) return stripes_.expect(m.connection, to, m.offset, m.bulk_bytes);
+  if (!good || !receiver_.skip(m.bytes)) return false;
+  if (m.connection) return true;
   if (!to.row_bytes) return receiver_.skip((m.bulk_bytes + 7) & ~7ull);   // a copy that failed meanwhile
   return to.for_each_piece(m.offset, m.bulk_bytes, [&](uint8_t* place, uint64_t n) { return receiver_.read(place, n); }) && receiver_.skip((8 - m.bulk_bytes % 8) % 8);
 }

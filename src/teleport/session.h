@@ -66,7 +66,7 @@ class TF_API Session {
   void wait_sent(uint64_t call);                          // until that call's bytes have been handed to the kernel
   void expect_host_write(uint64_t call, const HostDestination& to);   // before the call is committed
   void forget_host_write(uint64_t call);                  // all of that name
-  bool host_write_pending(const void* p, uint64_t n);     // a read into any of these bytes is still on its way
+  bool host_write_pending(const void* p, uint64_t n);     // a read into any of these bytes is still to come; one that is just coming is waited for
   // A question whose answer may be "not yet": if it is, the worker says later when it has become true, and watch_ends() then. Both before and after
   // the question is asked, the second with whether it was to be watched.
   void watch(uint64_t call);

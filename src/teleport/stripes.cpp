@@ -153,9 +153,10 @@ bool Stripes::expect(unsigned i, const HostDestination& to, uint64_t offset, uin
   if (i >= wire::kMostConnections || !stripes_[i].connection.load(std::memory_order_acquire)) return false;
   Stripe& s = stripes_[i];
   if (!s.receives && !(s.receives = start_thread(receiver_main, &s))) return false;
-  expected_.fetch_add(1, std::memory_order_relaxed);
   lock_.lock();
   s.arrivals.push_back({to, offset, bytes});
+  s.expected.fetch_add(1, std::memory_order_relaxed);
+  expected_.fetch_add(1, std::memory_order_relaxed);
   lock_.unlock();
   s.announced.signal_one();
   return true;
@@ -191,23 +192,38 @@ void* Stripes::receiver_main(void* stripe) {
     all.lock_.lock();
     const bool any = !s.arrivals.empty();
     const Arrival a = any ? s.arrivals.front() : Arrival{};
-    if (any) s.arrivals.erase(s.arrivals.begin());
     all.lock_.unlock();
     if (!any) {
       s.announced.spin_wait(seen, all.session_.spin_ns_);
       continue;
     }
     if (!all.session_.dead() && !all.receive(s, a)) all.session_.die("a connection for bulk data was closed");
+    all.lock_.lock();
+    s.arrivals.erase(s.arrivals.begin());
+    all.lock_.unlock();
+    s.received.fetch_add(1, std::memory_order_release);
     all.received_.fetch_add(1, std::memory_order_release);
     all.came_.signal_all();
   }
 }
 
-void Stripes::wait_received() {
-  while (expecting()) {
-    const uint32_t seen = came_.count();
-    if (expecting()) came_.spin_wait(seen, session_.spin_ns_);
+void Stripes::wait_each() {
+  for (Stripe& s : stripes_) {
+    const uint64_t all = s.expected.load(std::memory_order_relaxed);
+    while (s.received.load(std::memory_order_acquire) < all) {
+      const uint32_t seen = came_.count();
+      if (s.received.load(std::memory_order_acquire) < all) came_.spin_wait(seen, session_.spin_ns_);
+    }
   }
+}
+
+void Stripes::wait_overlapping(const void* p, uint64_t n) {
+  bool any = false;
+  lock_.lock();
+  for (const Stripe& s : stripes_)
+    for (const Arrival& a : s.arrivals) any |= a.to.overlaps(p, n);
+  lock_.unlock();
+  if (any) wait_each();
 }
 
 void Stripes::shut_down() {
