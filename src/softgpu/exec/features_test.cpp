@@ -335,6 +335,18 @@ TEST_P(Features, StopEndsAHungKernel) {
   killer.join();
 }
 
+// A loop around a barrier, in which no warp runs for long.
+TEST(Stop, EndsALoopAroundABarrier) {
+  TestGpu gpu(".version 8.0\n.target sm_75\n.address_size 64\n.visible .entry k() { LOOP: bar.sync 0; bra LOOP; }\n");
+  std::atomic<bool> stop{false};
+  Launch l;
+  l.block[0] = 64;
+  l.stop = &stop;
+  std::thread killer([&] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); stop = true; });
+  EXPECT_EQ(run(*gpu.module->kernel("k"), l, gpu.memory).result, 719);
+  killer.join();
+}
+
 // Forms of targets above sm_90, which no record of hardware covers.
 std::string newer(const std::string& body) {
   return ".version 9.0\n.target sm_121a\n.address_size 64\n.visible .entry k(.param .u64 in, .param .u64 out)\n{\n.reg .b32 %r<20>;\n.reg .f32 %f<20>;\n.reg .pred %p<4>;\n.reg .b64 %d<20>;\n"

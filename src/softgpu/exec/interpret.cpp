@@ -341,8 +341,9 @@ Cta::Status Cta::run(Worker& worker) {
     warps_[n].sites = worker.sites.data();
     warps_[n].worker = &worker;
   }
-  for (int stuck = 0;;) {
-    bool moved = false, yielded = false;
+  int stuck = 0;
+  for (uint32_t rounds = 1;; rounds++) {
+    bool moved = false, yielded = rounds % 256 == 0;   // a loop around a barrier ends no warp's turn
     for (uint32_t left = ~0u >> (32 - warp_count_); left &= ~waiting_; left &= left - 1) {
       WarpState& w = warps_[std::countr_zero(left)];
       if (!w.live) continue;
