@@ -141,7 +141,7 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib
   a.value = value;
   return set_attribute(wire::op::cuFuncSetAttribute, a, a.hfunc, attrib, value, current() ? current()->device : -1);
 }
-// What the program has not set; else the answer depends on whether a kernel or its function was set last, which the driver knows. The first question
+// What the program has not set; of what it has, the kernel and its functions each have a value of their own, which the driver knows. The first question
 // about a kernel brings all of its attributes.
 static bool fixed_fact(uint64_t handle, int attribute, int device, int* value) {
   Kernel* k = find_kernel(handle);

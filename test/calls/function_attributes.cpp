@@ -33,7 +33,7 @@ int main() {
   size_t offset = 0;
   EXPECT(CUDA_ERROR_INVALID_VALUE, cuFuncGetParamInfo(mixed, 8, &offset, nullptr));
 
-  // All that a kernel of a library tells, before its first launch; what is set is told from then on, by the kernel and by its function.
+  // All that a kernel of a library tells, before its first launch; what is set is told from then on.
   CUlibrary library;
   CUkernel kernel;
   CUfunction function;
@@ -50,6 +50,13 @@ int main() {
   CHECK(attribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) == 50 * 1024);
   CHECK(attribute(function, CU_FUNC_ATTRIBUTE_NUM_REGS) > 0);
   int value = 0;
+  // What is set of a function is its own, before and after what is set of the kernel (manual, cuKernelSetAttribute).
+  CU(cuKernelGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, kernel, gpu.device));
+  CHECK(value == 48 * 1024);
+  CU(cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 40 * 1024, kernel, gpu.device));
+  CHECK(attribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) == 50 * 1024);
+  CU(cuKernelGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, kernel, gpu.device));
+  CHECK(value == 40 * 1024);
   EXPECT(CUDA_ERROR_INVALID_VALUE, cuKernelGetAttribute(&value, (CUfunction_attribute)9999, kernel, gpu.device));
   CU(cuLibraryUnload(library));
 }

@@ -12,9 +12,7 @@ int most_threads(const KernelInfo& info) {
 }
 
 std::shared_ptr<Settings> default_settings(const KernelInfo& info) {
-  auto settings = std::make_shared<Settings>();
-  settings->max_dynamic_shared = info.static_shared_bytes < unsigned(kSharedPerBlock) ? kSharedPerBlock - int(info.static_shared_bytes) : 0;
-  return settings;
+  return std::make_shared<Settings>(info.static_shared_bytes < unsigned(kSharedPerBlock) ? kSharedPerBlock - int(info.static_shared_bytes) : 0);
 }
 
 CUresult get_function_attribute(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, CUfunction_attribute attribute,

@@ -58,7 +58,7 @@ CUresult function_of(const ModuleRef& module, std::string_view name, const std::
     function->module = module;
     function->kernel = kernel;
     function->info = &info;
-    function->settings = settings ? settings : default_settings(info);
+    function->settings = settings ? std::make_shared<Settings>(settings) : default_settings(info);
     functions().add(function);
     module->functions[info.name] = function;
     *out = function;
@@ -94,7 +94,7 @@ using namespace softgpu::api;
 
 namespace {
 
-// In a library's module a function shares the settings of the library's kernel.
+// Of the library's kernel, whose function this is.
 std::shared_ptr<Settings> kernel_settings(const LoadedModule& module, std::string_view name) {
   if (!module.library) return nullptr;
   for (auto& kernel : module.library->kernels)

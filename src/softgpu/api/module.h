@@ -1,7 +1,10 @@
 // Code: modules loaded into a context, their functions; libraries, which belong to no context and are loaded into each one that
 // uses them, and their kernels. Any thread may call.
 #pragma once
+#include <limits.h>
+
 #include <array>
+#include <atomic>
 #include <map>
 #include <span>
 #include <string>
@@ -12,11 +15,35 @@ namespace softgpu::api {
 
 struct Library;
 
-// What cuFuncSetAttribute and cuKernelSetAttribute change. A library's kernel has one per device, shared with its functions there.
+// One attribute's value. A function's of a library's kernel is the kernel's until it is set, and then, whatever is set of the kernel, its own; the kernel
+// knows nothing of that (manual, cuKernelSetAttribute).
+class Setting {
+ public:
+  explicit Setting(int value) : value_(value) {}
+  explicit Setting(const Setting& kernels) : kernels_(&kernels) {}
+  operator int() const {
+    const int own = value_.load(std::memory_order_relaxed);
+    return own == kUnset ? int(*kernels_) : own;
+  }
+  Setting& operator=(int value) {
+    value_.store(value, std::memory_order_relaxed);
+    return *this;
+  }
+ private:
+  static constexpr int kUnset = INT_MIN;
+  std::atomic<int> value_{kUnset};
+  const Setting* kernels_ = nullptr;
+};
+// What cuFuncSetAttribute and cuKernelSetAttribute change: of a function, or of a library's kernel on a device.
 struct Settings {
-  std::atomic<int> max_dynamic_shared{0};
-  std::atomic<int> carveout{-1}, non_portable_cluster{0}, cluster_policy{0};
+  explicit Settings(int max_dynamic_shared) : max_dynamic_shared(max_dynamic_shared), carveout(-1), non_portable_cluster(0), cluster_policy(0) {}
+  explicit Settings(std::shared_ptr<const Settings> kernels)   // of a function
+      : kernel(kernels->kernel), max_dynamic_shared(kernels->max_dynamic_shared), carveout(kernels->carveout), non_portable_cluster(kernels->non_portable_cluster),
+        cluster_policy(kernels->cluster_policy), kernels(std::move(kernels)) {}
   CUkernel kernel = nullptr;              // of a library; the handle may be stale
+  Setting max_dynamic_shared, carveout, non_portable_cluster, cluster_policy;
+ private:
+  std::shared_ptr<const Settings> kernels;
 };
 
 struct LoadedModule {
@@ -78,7 +105,7 @@ class JitOptions {
 };
 
 CUresult load_module(const ContextRef& context, std::span<const std::span<const uint8_t>> images, const JitOptions& jit, ModuleRef* out);
-// settings: those of a library's kernel; null: the function gets its own
+// settings: those of a library's kernel, which hold where the function's own are not set; null: there is none
 CUresult function_of(const ModuleRef& module, std::string_view name, const std::shared_ptr<Settings>& settings, FunctionRef* out);
 CUresult library_module(const LibraryRef& library, const ContextRef& context, ModuleRef* out);
 CUresult kernel_function(const KernelRef& kernel, const ContextRef& context, FunctionRef* out);

@@ -11,7 +11,7 @@ constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; 
 }  // namespace
 
 int blocks_per_multiprocessor(const DeviceProfile& device, const KernelInfo& info, const Settings& settings, int threads, size_t dynamic_shared) {
-  if (threads <= 0 || threads > most_threads(info) || dynamic_shared > size_t(settings.max_dynamic_shared.load())) return 0;
+  if (threads <= 0 || threads > most_threads(info) || dynamic_shared > size_t(settings.max_dynamic_shared)) return 0;
   size_t warps = round_up(size_t(threads), kWarp) / kWarp;
   size_t by_threads = size_t(device.chip.threads_per_sm / kWarp) / warps;
   size_t registers_per_warp = round_up(std::max(1u, info.registers) * size_t(kWarp), 256);
