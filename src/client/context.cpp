@@ -137,9 +137,7 @@ EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
     a.pctx = c.handle;
     a.dev = dev;
     teleport::Reply reply;
-    teleport::Call call(*at.session, wire::op::cuDevicePrimaryCtxRetain, at.context);
-    a.put(call.in());
-    rc = CUresult(call.wait(&reply));
+    rc = ask(at, wire::op::cuDevicePrimaryCtxRetain, a, &reply);
     if (!rc) c.active.store(true, std::memory_order_release), note_use(&c);
   }
   if (!rc) c.retained++;
@@ -205,9 +203,7 @@ EXPORT CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev
   a.flags = flags;
   a.dev = dev;
   teleport::Reply reply;
-  teleport::Call call(*at.session, wire::op::cuCtxCreate_v2, at.context);
-  a.put(call.in());
-  CUresult rc = CUresult(call.wait(&reply));
+  CUresult rc = ask(at, wire::op::cuCtxCreate_v2, a, &reply);
   if (rc) {
     teleport::forget_handle(c->handle);
     return rc;

@@ -93,10 +93,8 @@ static CUresult wait_event(CUstream stream, CUevent event, unsigned flags) {
   a.hEvent = number_of(event);
   a.Flags = flags;
   if (!known(a.hStream, wire::kCUstream) || !known(a.hEvent, wire::kCUevent, true)) return CUDA_ERROR_INVALID_HANDLE;
-  teleport::Call call(*at.session, wire::op::cuStreamWaitEvent, at.context, at.flags);
-  a.put(call.in());
   teleport::Reply reply;
-  return CUresult(call.wait(&reply));
+  return ask(at, wire::op::cuStreamWaitEvent, a, &reply);
 }
 EXPORT CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags) {
   if (Flags & ~unsigned(CU_EVENT_WAIT_EXTERNAL)) return caller().error ? CUresult(caller().error) : CUDA_ERROR_INVALID_VALUE;

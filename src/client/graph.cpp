@@ -78,12 +78,7 @@ EXPORT CUresult cuGraphDebugDotPrint(CUgraph hGraph, const char* path, unsigned 
   a.graph = number_of(hGraph);
   a.flags = flags;
   teleport::Reply reply;
-  CUresult rc;
-  {
-    teleport::Call call(*at.session, wire::op::tfDotPrint, at.context);
-    a.put(call.in());
-    rc = CUresult(call.wait(&reply));
-  }
+  CUresult rc = ask(at, wire::op::tfDotPrint, a, &reply);
   if (reply.result) return rc;
   wire::Reader r = reply.reader();
   size_t n;

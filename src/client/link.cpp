@@ -72,9 +72,7 @@ EXPORT CUresult cuLinkCreate_v2(unsigned int numOptions, CUjit_option* options, 
   a.handle = link->handle;
   put_options(a, link->jit);
   teleport::Reply reply;
-  teleport::Call call(*at.session, wire::op::tfLinkCreate, at.context);
-  a.put(call.in());
-  if (auto rc = CUresult(call.wait(&reply))) {
+  if (CUresult rc = ask(at, wire::op::tfLinkCreate, a, &reply)) {
     teleport::forget_handle(link->handle);
     delete link;
     return rc;
@@ -111,12 +109,7 @@ EXPORT CUresult cuLinkComplete(CUlinkState state, void** cubinOut, size_t* sizeO
   wire::tfLinkComplete::Args a;
   a.state = link->handle;
   teleport::Reply reply;
-  CUresult rc;
-  {
-    teleport::Call call(*at.session, wire::op::tfLinkComplete, at.context);
-    a.put(call.in());
-    rc = CUresult(call.wait(&reply));
-  }
+  CUresult rc = ask(at, wire::op::tfLinkComplete, a, &reply);
   wire::Reader r = reply.reader();
   link->jit.give_logs(r);
   if (rc) return rc;

@@ -92,29 +92,24 @@ void Kernel::learn(const wire::KernelFacts& told, int device) {
 }
 
 // Asks for what the listing left out. g_modules_lock held.
-static CUresult ask(const Kernel* k) {
+static CUresult ask_about(const Kernel* k) {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   if (!at.context) return CUDA_ERROR_INVALID_CONTEXT;
   wire::tfKernel::Args a;
   a.handle = k->handle;
   teleport::Reply reply;
-  int rc;
-  {
-    teleport::Call call(*at.session, wire::op::tfKernel, at.context);
-    a.put(call.in());
-    rc = call.wait(&reply);
-  }
+  CUresult rc = ask(at, wire::op::tfKernel, a, &reply);
   wire::Reader r = reply.reader();
   read_listing(r, nullptr, true);   // an error may be of a call before this one
-  return CUresult(rc);
+  return rc;
 }
 
 CUresult know_layout(Kernel* k) {
   if (k->layout_known.load(std::memory_order_acquire)) return CUDA_SUCCESS;
   CUresult rc = CUDA_SUCCESS;
   g_modules_lock.lock();
-  if (!k->layout_known.load(std::memory_order_relaxed)) rc = ask(k);
+  if (!k->layout_known.load(std::memory_order_relaxed)) rc = ask_about(k);
   g_modules_lock.unlock();
   return rc ? rc : k->layout_known.load(std::memory_order_relaxed) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
@@ -122,7 +117,7 @@ CUresult know_layout(Kernel* k) {
 void know_facts(Kernel* k) {
   if (k->facts_known.load(std::memory_order_acquire)) return;
   g_modules_lock.lock();
-  if (!k->facts_known.load(std::memory_order_relaxed)) ask(k);
+  if (!k->facts_known.load(std::memory_order_relaxed)) ask_about(k);
   g_modules_lock.unlock();
 }
 

@@ -135,16 +135,6 @@ static CUresult without_asking(const Caller& at) {
   return CUresult(late ? late : at.session->sticky_error());
 }
 
-// Sends a question; *number is its call number.
-template <class Args>
-static CUresult ask(const Caller& at, uint16_t op, const Args& a, uint64_t* number) {
-  teleport::Reply reply;
-  teleport::Call call(*at.session, op, at.context, at.flags);
-  a.put(call.in());
-  *number = call.number();
-  return CUresult(call.wait(&reply));
-}
-
 // What the program may look at then (client/mirror.h), whoever knew the answer.
 static CUresult looked(uint16_t op, uint64_t work, CUresult rc) {
   if (rc == CUDA_SUCCESS) after_wait(op, work);
@@ -158,9 +148,9 @@ static CUresult ask_about_stream(const Caller& at, uint16_t op, uint64_t stream)
   if (at.context && nothing_since_wait(at, stream)) return looked(op, work, without_asking(at));
   Args a;
   a.hStream = stream;
-  uint64_t number;
-  CUresult rc = ask(at, op, a, &number);
-  if (rc == CUDA_SUCCESS) note_stream_done(stream, number);
+  teleport::Reply reply;
+  CUresult rc = ask(at, op, a, &reply);
+  if (rc == CUDA_SUCCESS) note_stream_done(stream, reply.call);
   return looked(op, work, rc);
 }
 
@@ -230,8 +220,8 @@ EXPORT CUresult cuCtxSynchronize() {
   Caller at = caller();
   if (at.error) return CUresult(at.error);
   const uint64_t work = work_begun();
-  uint64_t number;
-  CUresult rc = ask(at, wire::op::cuCtxSynchronize, wire::cuCtxSynchronize::Args{}, &number);
-  if (rc == CUDA_SUCCESS && at.context) note_context_done(at.context, number);
+  teleport::Reply reply;
+  CUresult rc = ask(at, wire::op::cuCtxSynchronize, wire::cuCtxSynchronize::Args{}, &reply);
+  if (rc == CUDA_SUCCESS && at.context) note_context_done(at.context, reply.call);
   return looked(wire::op::cuCtxSynchronize, work, rc);
 }

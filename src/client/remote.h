@@ -51,6 +51,13 @@ void stop_following_events();                                  // src/client/pro
 void order_recorded(const Caller& at, uint64_t stream);        // src/client/callback.cpp: an event, behind host functions of that stream (0: of all): others may wait for it
 int unsupported(const char* name, int code);                   // logs once per name and returns code
 
+// A call whose answer the caller reads by hand.
+template <class Args>
+CUresult ask(const Caller& at, uint16_t op, const Args& a, teleport::Reply* reply) {
+  teleport::Call call(*at.session, op, at.context, at.flags);
+  a.put(call.in());
+  return CUresult(call.wait(reply));
+}
 int cached_bytes(const Caller& at, uint16_t op, const wire::Buffer& key, teleport::Reply* reply);
 template <class Args>
 int cached(const Caller& at, uint16_t op, const Args& a, teleport::Reply* reply) {

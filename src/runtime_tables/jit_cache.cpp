@@ -89,7 +89,8 @@ char* read_file(const Digest& key, uint32_t* bytes) {
   if (!fd || size < sizeof head || size - sizeof head > UINT32_MAX || !base::read_whole(fd.get(), &head, sizeof head, 0)) return nullptr;
   *bytes = uint32_t(size - sizeof head);
   char* data = room_for(*bytes);
-  if (data && base::read_whole(fd.get(), data, *bytes, sizeof head) && memcmp(head.magic, ours.magic, sizeof ours.magic) == 0 &&
+  if (!data) return nullptr;
+  if (base::read_whole(fd.get(), data, *bytes, sizeof head) && memcmp(head.magic, ours.magic, sizeof ours.magic) == 0 &&
       hash().of(data, *bytes) == head.content)
     return data;
   free(data);

@@ -133,11 +133,11 @@ KernelLayout* learn_layout(Info info, int* why_not) {
 // The reply: kernel count (u32); per kernel handle (u64), name, number of parameters (u32, ~0: not told), offsets, sizes (arrays of u32), facts; then
 // the information log and the error log (arrays of char).
 struct Listing {
-  // More than names are told where about all kernels will be used. PyTorch's libraries have thousands: the driver takes 50 to 90 us to tell a kernel's
-  // parameters (H200), and for its attributes reads it in.
+  // More than names are told where about all kernels will be used. PyTorch's libraries have thousands: to list one with its parameters
+  // takes 30 to 95 us (H200), and to be asked for its attributes makes the driver read it in.
   static constexpr unsigned kMostOfModule = 32, kMostOfLibrary = 2;
   bool whole = false;
-  int unknown = 0;   // why the driver does not tell some layout
+  int unknown = 0;   // why the driver does not tell a layout that was wanted
   wire::Buffer body;
   wire::Writer w{body};
   std::vector<uint64_t> handles;
@@ -178,10 +178,10 @@ void list_library(Session& s, CUlibrary library, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
   if (!d.cuLibraryEnumerateKernels || !d.cuKernelGetName || !d.cuKernelGetParamInfo) return;
-  if ((list.unknown = call(d.cuLibraryGetKernelCount, &n, library))) return;
+  if (call(d.cuLibraryGetKernelCount, &n, library)) return;
   list.whole = n <= Listing::kMostOfLibrary;
   std::vector<CUkernel> kernels(n);
-  if (n && (list.unknown = d.cuLibraryEnumerateKernels(kernels.data(), n, library))) return;
+  if (n && d.cuLibraryEnumerateKernels(kernels.data(), n, library)) return;
   for (CUkernel k : kernels) {
     const char* name = nullptr;
     if (k && !d.cuKernelGetName(&name, k) && name)
@@ -193,10 +193,10 @@ void list_module(Session& s, CUmodule module, Listing& list) {
   const Driver& d = s.driver;
   unsigned n = 0;
   if (!d.cuModuleEnumerateFunctions || !d.cuFuncGetName || !d.cuFuncGetParamInfo) return;
-  if ((list.unknown = call(d.cuModuleGetFunctionCount, &n, module))) return;
+  if (call(d.cuModuleGetFunctionCount, &n, module)) return;
   list.whole = n <= Listing::kMostOfModule;
   std::vector<CUfunction> functions(n);
-  if (n && (list.unknown = d.cuModuleEnumerateFunctions(functions.data(), n, module))) return;
+  if (n && d.cuModuleEnumerateFunctions(functions.data(), n, module)) return;
   for (CUfunction f : functions) {
     const char* name = nullptr;
     if (f && !d.cuFuncGetName(&name, f) && name)
