@@ -1,5 +1,8 @@
 // Data to the device and back through staging blocks: odd sizes, sizes around the blocks', boxes, failures, captures.
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
 
 #include "wire/stripe.h"
 #include "worker/session_fake.h"
@@ -239,6 +242,46 @@ TEST_F(Dealt, ReadsOfAllSizesToo) {
     EXPECT_EQ(0, release(p));
   }
   EXPECT_TRUE(client->others.empty());
+}
+
+// Blocks are used again in other contexts: an event of one that has gone must not come with them.
+TEST_F(Dealt, AContextGoesWhileItsReadIsBeingSent) {
+  static thread_local CUcontext current;
+  static std::mutex lock;
+  static std::map<CUevent, CUcontext> made_in;
+  static std::set<CUcontext> gone;
+  static std::atomic<int> stale;
+  made_in.clear(), gone.clear(), stale = 0;
+  driver.cuCtxSetCurrent = [](CUcontext c) { current = c; return CUDA_SUCCESS; };
+  driver.cuCtxDestroy_v2 = [](CUcontext c) { std::lock_guard l(lock); gone.insert(c); return CUDA_SUCCESS; };
+  driver.cuEventCreate = [](CUevent* e, unsigned) { *e = fake_object<CUevent>(); std::lock_guard l(lock); made_in[*e] = current; return CUDA_SUCCESS; };
+  auto use = [](CUevent e) { std::lock_guard l(lock); stale += int(gone.count(made_in[e])); return CUDA_SUCCESS; };
+  driver.cuEventDestroy_v2 = use;
+  driver.cuEventQuery = use;
+  greet();
+  connect(1);
+  const size_t n = 2 * wire::kStripe;
+  CUdeviceptr p = allocate(n);
+  std::string data = pattern(n, 1);
+  memcpy(reinterpret_cast<void*>(p), data.data(), n);
+  wire::cuCtxCreate_v2::Args create;
+  create.pctx = fake_handle(wire::kCUcontext, 9);
+  ASSERT_EQ(0, client->wait(wire::op::cuCtxCreate_v2, create).header.result);
+  client->context = 9;
+  client->takes_dealt = false;
+  client->call(wire::op::tfRead, box<wire::tfRead::Args>(p, n));
+  wire::cuCtxDestroy_v2::Args destroy;
+  destroy.ctx = create.pctx;
+  ASSERT_EQ(0, client->wait(wire::op::cuCtxDestroy_v2, destroy).header.result);
+  EXPECT_EQ(1u, client->dealt_messages);
+  EXPECT_EQ(1u, gone.size());
+  std::string piece(wire::kStripe, 0);
+  ASSERT_TRUE(FakeClient::get_from(ends_[0], piece.data(), piece.size()));
+  EXPECT_TRUE(piece == data.substr(wire::kStripe));
+  client->context = kContextIndex;
+  client->takes_dealt = true;
+  for (int i = 0; i < 20; i++) EXPECT_TRUE(read(box<wire::tfRead::Args>(p, n)) == data);
+  EXPECT_EQ(0, stale);
 }
 
 // The session's end does not wait for what a client that takes nothing has not taken.
