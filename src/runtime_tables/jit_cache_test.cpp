@@ -101,6 +101,9 @@ TEST_F(JitCache, EachPartOfTheQuestionCounts) {
     EXPECT_EQ(lookup({.code = "code ", .options = "-arch=compute_90"}), "not found");
     EXPECT_EQ(lookup({.compiler = "HOST64\0Aug 21 202514:13:52"}), "not found");
     EXPECT_EQ(lookup({}), "x");
+    store({.options = "-a", .compiler = "b\0c"}, "y");
+    EXPECT_EQ(lookup({.options = "-ab", .compiler = "\0c"}), "not found");
+    EXPECT_EQ(lookup({.options = "-a", .compiler = "b\0c"}), "y");
   });
 }
 

@@ -1,5 +1,7 @@
 // The memory limit through the handlers: exact to the byte, in every way memory comes and goes.
 #include <algorithm>
+#include <atomic>
+#include <vector>
 
 #include "worker/session_fake.h"
 
@@ -143,6 +145,44 @@ TEST_F(Quota, Chunks) {
   client->call(wire::op::cuMemRelease, release);
   EXPECT_EQ(0, synchronize());
   EXPECT_EQ(0u, used());
+}
+
+// The driver takes a chunk's handle for a pointer: one that it did not give, or that is released, does not get there.
+TEST_F(Quota, OnlyHandlesOfChunksReachTheDriver) {
+  static std::atomic<int> seen;
+  seen = 0;
+  driver.cuMemCreate = [](CUmemGenericAllocationHandle* h, size_t, const CUmemAllocationProp*, unsigned long long) { *h = 77; return CUDA_SUCCESS; };
+  driver.cuMemRelease = [](CUmemGenericAllocationHandle) { seen++; return CUDA_SUCCESS; };
+  driver.cuMemMap = [](CUdeviceptr, size_t, size_t, CUmemGenericAllocationHandle, unsigned long long) { seen++; return CUDA_SUCCESS; };
+  driver.cuMemGetAllocationPropertiesFromHandle = [](CUmemAllocationProp*, CUmemGenericAllocationHandle) { seen++; return CUDA_SUCCESS; };
+  driver.cuMemExportToShareableHandle = [](void*, CUmemGenericAllocationHandle, CUmemAllocationHandleType, unsigned long long) { seen++; return CUDA_ERROR_NOT_SUPPORTED; };
+  CUmemAllocationProp prop{};
+  wire::cuMemCreate::Args create;
+  create.want_handle = true;
+  create.size = 10;
+  create.prop = &prop;
+  auto each = [this](uint64_t handle) {
+    wire::cuMemMap::Args map;
+    map.size = 10;
+    map.handle = handle;
+    wire::cuMemGetAllocationPropertiesFromHandle::Args properties;
+    properties.want_prop = true;
+    properties.handle = handle;
+    wire::tfShare::Args share;
+    share.type = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+    share.chunk = handle;
+    wire::cuMemRelease::Args release;
+    release.handle = handle;
+    return std::vector<int>{rc_of(wire::op::cuMemMap, map), rc_of(wire::op::cuMemGetAllocationPropertiesFromHandle, properties), rc_of(wire::op::tfShare, share),
+                            rc_of(wire::op::cuMemRelease, release)};
+  };
+  const std::vector<int> refused(4, CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(refused, each(77));
+  EXPECT_EQ(0, rc_of(wire::op::cuMemCreate, create));
+  EXPECT_EQ(refused, each(78));
+  EXPECT_EQ(0, seen);
+  EXPECT_EQ((std::vector<int>{0, 0, CUDA_ERROR_NOT_SUPPORTED, 0}), each(77));
+  EXPECT_EQ(4, seen);
 }
 
 TEST_F(Quota, GoesWithTheContext) {
